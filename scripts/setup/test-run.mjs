@@ -1,0 +1,106 @@
+/** Running vitest and counting, from its own report, what it ran. */
+
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { constants, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ensure, isSetupError, root, steps } from '../setup.mjs';
+
+/**
+ * @param {readonly string[]} args for vitest
+ * @returns {Promise<number>} the exit code
+ */
+export async function runTests(args) {
+  try {
+    await ensure(steps.map((step) => step.name));
+  } catch (error) {
+    console.error(isSetupError(error) ? error.message : error);
+    return 3;
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'convdiff-test-'));
+  try {
+    const report = join(folder, 'report.json');
+    const exitCode = await runVitest(args, report);
+    return sayResult(readReport(report), exitCode);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * @param {readonly string[]} args
+ * @param {string} report
+ * @returns {Promise<number>}
+ */
+function runVitest(args, report) {
+  const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [vitest, 'run', ...reporters, ...args], { cwd: root, stdio: 'inherit' });
+    // Ctrl-C reaches vitest as well, which stops its workers: wait for it.
+    const ignore = () => {};
+    process.on('SIGINT', ignore);
+    const forward = () => child.kill('SIGTERM');
+    process.on('SIGTERM', forward);
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      process.off('SIGINT', ignore).off('SIGTERM', forward);
+      resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]));
+    });
+  });
+}
+
+/**
+ * @typedef {object} Report vitest's JSON report, as far as it is read here
+ * @property {number} numPassedTests
+ * @property {number} numFailedTests
+ * @property {number} numPendingTests
+ * @property {number} numTodoTests
+ * @property {{ status: string, assertionResults: { status: string }[] }[]} testResults
+ */
+
+/**
+ * @param {string} path
+ * @returns {Report | null}
+ */
+function readReport(path) {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * @param {Report} report
+ * @returns {{ passed: number, failed: number, skipped: number }}
+ */
+export function count(report) {
+  // A file that fails before its first test, by its syntax or an import, has no failed test of its own to be counted.
+  const brokenFiles = report.testResults.filter(
+    (file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'),
+  );
+  return {
+    passed: report.numPassedTests,
+    failed: report.numFailedTests + brokenFiles.length,
+    skipped: report.numPendingTests + report.numTodoTests,
+  };
+}
+
+/**
+ * @param {Report | null} report
+ * @param {number} exitCode vitest's
+ * @returns {number} ours
+ */
+function sayResult(report, exitCode) {
+  if (report === null) {
+    console.error('vitest left no report: nothing is known to have passed');
+    return exitCode || 1;
+  }
+  const { passed, failed, skipped } = count(report);
+  const nothingRan = passed + failed === 0;
+  if (nothingRan) console.error('no test was run');
+  if (exitCode !== 0 && failed === 0) console.error('no test failed, but vitest did: see its errors above');
+  console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+  return exitCode || (nothingRan || failed > 0 ? 1 : 0);
+}
