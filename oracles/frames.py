@@ -1,0 +1,136 @@
+"""Frames and the server loop of PROTOCOL.md, for programs in Python. Standard library only."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import struct
+import sys
+import zlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+REQUESTS_FD = 3
+REPLIES_FD = 4
+PROTOCOL = 1
+MAGIC = 0x46445643
+HEADER = struct.Struct("<6I")
+MAX_JSON_BYTES = 2**20
+MAX_DATA_BYTES = 2**30
+BYTES_PER_ELEMENT = {"float32": 4, "float64": 8, "int32": 4}
+READ_BYTES = 2**18
+
+
+class Tensor(NamedTuple):
+    """A tensor as it travels: row-major elements, little-endian."""
+
+    dtype: str
+    shape: list[int]
+    data: bytes | bytearray | memoryview
+
+
+class Frame(NamedTuple):
+    request_id: int
+    header: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+
+class FrameError(Exception):
+    """The bytes are no frame."""
+
+
+def align(length: int) -> int:
+    return (length + 7) & ~7
+
+
+def encode(request_id: int, header: dict[str, Any], tensors: dict[str, Tensor] | None = None) -> bytes:
+    """The bytes of one frame; its JSON is `header` with a list of the tensors added."""
+    parts = []
+    if tensors:
+        listed = [{"name": name, "dtype": t.dtype, "shape": list(t.shape)} for name, t in tensors.items()]
+        header = {**header, "tensors": listed}
+        for tensor in tensors.values():
+            data = bytes(tensor.data)
+            parts.append(data.ljust(align(len(data)), b"\0"))
+    text = json.dumps(header).encode()
+    body = text.ljust(align(len(text)), b"\0") + b"".join(parts)
+    fields = struct.pack("<4I", MAGIC, request_id, len(text), len(body) - align(len(text)))
+    return fields + struct.pack("<2I", zlib.crc32(body, zlib.crc32(fields)), 0) + body
+
+
+def frame_length(head: bytes | bytearray) -> int:
+    """The length of the frame with this header; refuses a size before anything is allocated for it."""
+    magic, _, json_length, data_length, _, _ = HEADER.unpack_from(head)
+    if magic != MAGIC:
+        raise FrameError("bytes that do not begin with the magic number")
+    if json_length > MAX_JSON_BYTES or data_length > MAX_DATA_BYTES:
+        raise FrameError(f"a frame that is too large: {json_length} bytes of JSON, {data_length} of tensors")
+    return HEADER.size + align(json_length) + data_length
+
+
+def decode(frame: bytearray) -> Frame:
+    """Reads one whole frame."""
+    _, request_id, json_length, _, checksum, _ = HEADER.unpack_from(frame)
+    view = memoryview(frame)
+    if zlib.crc32(view[HEADER.size :], zlib.crc32(view[:16])) != checksum:
+        raise FrameError("a frame with a wrong checksum")
+    header = json.loads(bytes(view[HEADER.size : HEADER.size + json_length]))
+    tensors = {}
+    at = HEADER.size + align(json_length)
+    for entry in header.get("tensors", []):
+        count = 1
+        for size in entry["shape"]:
+            count *= size
+        length = count * BYTES_PER_ELEMENT[entry["dtype"]]
+        if at + length > len(frame):
+            raise FrameError(f"tensor {entry['name']} is longer than its frame")
+        tensors[entry["name"]] = Tensor(entry["dtype"], entry["shape"], view[at : at + length])
+        at += align(length)
+    return Frame(request_id, header, tensors)
+
+
+def write(data: bytes) -> None:
+    """Writes at once, so that a case that kills the process is the first one without a reply."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(REPLIES_FD, view) :]
+
+
+def read_frames():
+    """The frames on the requests' file descriptor, until it is closed."""
+    pending = bytearray()
+    while True:
+        while len(pending) >= HEADER.size and len(pending) >= (wanted := frame_length(pending)):
+            frame = pending[:wanted]
+            del pending[:wanted]
+            yield decode(frame)
+        piece = os.read(REQUESTS_FD, READ_BYTES)
+        if not piece:
+            return
+        pending += piece
+
+
+def die_with_parent() -> None:
+    """On Linux, has the kernel end this process when its parent is gone, also while it hangs in native code."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+
+
+def serve(
+    backend: dict[str, Any],
+    versions: dict[str, str],
+    run: Callable[[str, dict[str, Any], dict[str, Tensor]], tuple[dict[str, Any], dict[str, Tensor]]],
+) -> None:
+    """Says hello and answers requests one after the other until they end.
+
+    `run(op, params, tensors)` returns the reply's JSON and its tensors.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    die_with_parent()
+    write(encode(0, {"type": "hello", "protocol": PROTOCOL, "backends": [backend], "versions": versions}))
+    for frame in read_frames():
+        header, tensors = run(frame.header["op"], frame.header["params"], frame.tensors)
+        write(encode(frame.request_id, header, tensors))

@@ -1,0 +1,72 @@
+"""The oracle: torch.nn.functional in float64, on the exact values that the backends get."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import warnings
+from typing import Any
+
+import frames
+
+try:
+    import numpy
+    import torch
+    import torch.nn.functional as F
+except ImportError as error:
+    frames.write(frames.encode(0, {"type": "failed", "reason": f"Python cannot import what it needs: {error}"}))
+    sys.exit(1)
+
+FUNCTIONS = {
+    "conv1d": (F.conv1d, {"stride", "padding", "dilation", "groups"}),
+    "conv_transpose1d": (
+        F.conv_transpose1d,
+        {"stride", "padding", "output_padding", "groups", "dilation"},
+    ),
+}
+DTYPES = {"float32": torch.float32, "float64": torch.float64, "int32": torch.int32}
+NAMES = {dtype: name for name, dtype in DTYPES.items()}
+# What PyTorch raises where it refuses a call; anything else is a defect here and ends the process.
+REFUSALS = (RuntimeError, ValueError, IndexError, TypeError, NotImplementedError)
+
+
+def to_torch(tensor: frames.Tensor) -> torch.Tensor:
+    dtype = DTYPES[tensor.dtype]
+    if 0 in tensor.shape:
+        return torch.empty(tensor.shape, dtype=dtype)
+    return torch.frombuffer(tensor.data, dtype=dtype).reshape(tensor.shape)
+
+
+def in_double(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Floating tensors in float64, which holds every float32; mixed dtypes stay, for PyTorch to judge."""
+    if len({tensor.dtype for tensor in tensors.values()}) > 1:
+        return tensors
+    return {name: t.double() if t.is_floating_point() else t for name, t in tensors.items()}
+
+
+def run(op: str, params: dict[str, Any], tensors: dict[str, frames.Tensor]):
+    function, allowed = FUNCTIONS[op]
+    unknown = set(params) - allowed
+    if unknown:
+        raise KeyError(f"{op} has no parameter {sorted(unknown)}")
+    operands = in_double({name: to_torch(tensor) for name, tensor in tensors.items()})
+    try:
+        result = function(**operands, **params)
+    except REFUSALS as error:
+        return {"type": "rejected", "reason": str(error).split("\n")[0]}, {}
+    data = result.contiguous().numpy().tobytes()
+    return {"type": "ok"}, {"output": frames.Tensor(NAMES[result.dtype], list(result.shape), data)}
+
+
+def main() -> None:
+    # With two threads small convolutions are many times slower.
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    versions = {"python": platform.python_version(), "torch": torch.__version__, "numpy": numpy.__version__}
+    backend = {"name": "torch", "version": torch.__version__, "strict": True}
+    with torch.inference_mode():
+        frames.serve(backend, versions, run)
+
+
+if __name__ == "__main__":
+    main()
