@@ -1,0 +1,48 @@
+import fc from 'fast-check';
+import type { ParamValue } from '../core/case.ts';
+import { type RawAxis, rawAxis } from './axis.ts';
+import { seldom, size } from './size.ts';
+
+/** How `padding` is given: explicitly, or by one of PyTorch's names. */
+export type PaddingMode = 'explicit' | 'same' | 'valid';
+
+/** A convolution layer as independent values, any combination of which is legal. */
+export interface RawLayer {
+  axes: RawAxis[];
+  paddingMode: PaddingMode;
+  batch: number;
+  unbatched: boolean;
+  groups: number;
+  /** Input channels a group. */
+  inChannels: number;
+  /** Output channels a group. */
+  outChannels: number;
+  bias: boolean;
+  /** Whether parameters are spelled as lists even where a single int would do. */
+  lists: boolean;
+}
+
+/** Layers with `axes` spatial axes, padded in one of these ways. */
+export function rawLayer(axes: number, modes: readonly PaddingMode[]): fc.Arbitrary<RawLayer> {
+  return fc.record({
+    axes: fc.tuple(...new Array<typeof rawAxis>(axes).fill(rawAxis)) as fc.Arbitrary<RawAxis[]>,
+    paddingMode: fc.constantFrom(...modes),
+    batch: size(1, 2, 4),
+    unbatched: seldom(6),
+    groups: fc.oneof({ arbitrary: fc.constant(1), weight: 2 }, { arbitrary: size(1, 3, 6), weight: 1 }),
+    inChannels: size(1, 3, 8),
+    outChannels: size(1, 3, 8),
+    bias: seldom(3),
+    lists: seldom(4),
+  });
+}
+
+/** A parameter with one entry an axis as a case spells it: a list where the layer asks for it or the axes differ. */
+export function spell(values: number[], lists: boolean): ParamValue {
+  return lists || values.some((value) => value !== values[0]) ? values : values[0]!;
+}
+
+/** Whether one of these parameters is spelled as a list although its axes are alike: the inverse of `spell`. */
+export function spelledAsLists(values: readonly ParamValue[]): boolean {
+  return values.some((value) => typeof value === 'object' && value.every((entry) => entry === value[0]));
+}

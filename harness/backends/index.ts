@@ -1,0 +1,58 @@
+import { pathToFileURL } from 'node:url';
+import { join } from 'node:path';
+import type { Launch } from '../processes/channel.ts';
+import { pythonPath, root } from '../../scripts/setup.mjs';
+
+/** A backend that comes with convdiff. */
+export interface BuiltIn {
+  name: string;
+  about: string;
+  /** The set-up steps that it needs. */
+  needs: readonly string[];
+  launch: Launch;
+}
+
+const workerPath = join(root, 'dist/harness/processes/worker.js');
+
+/** A process that runs a JavaScript backend module. */
+export function moduleLaunch(name: string, url: string): Launch {
+  return { name, command: process.execPath, args: ['--enable-source-maps', workerPath, url] };
+}
+
+function javascript(name: string, about: string, needs: readonly string[] = []): BuiltIn {
+  const url = pathToFileURL(join(root, `dist/harness/backends/${name}.js`)).href;
+  return { name, about, needs, launch: moduleLaunch(name, url) };
+}
+
+function quietTensorflow(backend: BuiltIn): BuiltIn {
+  // One thread is quicker on small tensors; which kernels oneDNN replaces is pinned, or results would depend on the machine.
+  const env = { TF_CPP_MIN_LOG_LEVEL: '3', TF_NUM_INTRAOP_THREADS: '1', TF_ENABLE_ONEDNN_OPTS: '0' };
+  return { ...backend, launch: { ...backend.launch, env } };
+}
+
+/** All built-in backends, in the order in which people list them. A new one is one file and one line here. */
+export const builtIns: readonly BuiltIn[] = [
+  javascript('reference', 'the definition, in plain TypeScript'),
+  javascript('tfjs-cpu', 'TensorFlow.js, plain JavaScript kernels, padding made explicit'),
+  javascript('tfjs-wasm', 'TensorFlow.js, WebAssembly kernels, padding made explicit'),
+  quietTensorflow(javascript('tfjs-node', 'TensorFlow.js on libtensorflow, padding made explicit', ['tfjs-node'])),
+];
+
+/** What a campaign runs where nobody says otherwise. */
+export const defaultBackends: readonly string[] = builtIns.map(({ name }) => name);
+
+/** The oracle's process: PyTorch. */
+export function oracleLaunch(): Launch {
+  return {
+    name: 'the PyTorch oracle',
+    command: pythonPath(),
+    args: ['-u', join(root, 'oracles/torch_oracle.py')],
+    env: { OMP_NUM_THREADS: '1' },
+  };
+}
+
+/** The set-up steps that the oracle needs. */
+export const oracleNeeds: readonly string[] = ['torch'];
+
+/** The release of PyTorch whose word counts. */
+export const torchVersion = '2.13.0';

@@ -1,0 +1,35 @@
+import type { Backend, Call } from '../core/backend.ts';
+import { type Inputs, mapInputs } from '../core/case.ts';
+import { allocate, type Tensor } from '../core/tensor.ts';
+import { operatorOf } from '../operators/index.ts';
+import { refusalOf, type Spec } from '../operators/operator.ts';
+
+/** The call as the operators' pure functions take it. Throws where PyTorch refuses it. */
+export function checkedSpec(call: Call, inputs: Inputs<Tensor>): Spec {
+  const spec: Spec = {
+    params: call.params,
+    shapes: mapInputs(inputs, ({ shape }) => shape),
+    dtypes: mapInputs(inputs, ({ dtype }) => dtype),
+  };
+  const refusal = refusalOf(operatorOf(call.op).rules, spec);
+  if (refusal !== null) throw new Error(refusal.message);
+  return spec;
+}
+
+/** The operators' definitions, computed in float64 and rounded once. */
+const reference: Backend = {
+  name: 'reference',
+  version: '1',
+  strict: true,
+  run(call, inputs) {
+    const operator = operatorOf(call.op);
+    const spec = checkedSpec(call, inputs);
+    const exact = operator.evaluate(spec, mapInputs(inputs, ({ data }) => data));
+    const { dtype } = inputs.input;
+    const data = allocate(dtype, exact.length);
+    data.set(exact);
+    return { dtype, shape: operator.outputShape(spec), data };
+  },
+};
+
+export default reference;

@@ -1,0 +1,29 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Backend } from '../core/backend.ts';
+import { mapInputs } from '../core/case.ts';
+import type { DType } from '../core/tensor.ts';
+import { planOf } from '../lowering/plan.ts';
+import { execute } from '../lowering/tfjs.ts';
+import { operatorOf } from '../operators/index.ts';
+import { checkedSpec } from './reference.ts';
+
+/** A tfjs runtime under the lowering to explicit padding. `tf.setBackend` has chosen the runtime already. */
+export function tfjsBackend(name: string, flushesDenormals = false): Backend {
+  return {
+    name,
+    version: tf.version_core,
+    strict: true,
+    flushesDenormals,
+    supports: ({ dtypes }) => (dtypes.input === 'float64' ? 'TensorFlow.js has no float64' : true),
+    run(call, inputs) {
+      const spec = checkedSpec(call, inputs);
+      const plan = planOf(call.op, call.params, spec.shapes, operatorOf(call.op).outputShape(spec));
+      const { dtype } = inputs.input;
+      const data = tf.tidy(() => {
+        const operands = mapInputs(inputs, (tensor) => tf.tensor(tensor.data, tensor.shape, tensor.dtype as 'float32'));
+        return execute(plan, operands as never).dataSync() as Float32Array | Int32Array;
+      });
+      return { dtype: dtype as DType, shape: [...plan.outputShape], data };
+    },
+  };
+}

@@ -1,0 +1,251 @@
+import { relative } from 'node:path';
+import type { OpName } from '../core/case.ts';
+import type { Verdict } from '../core/verdict.ts';
+import { type Call, prepare } from '../operators/call.ts';
+import type { Request } from '../processes/runner.ts';
+import { type Counterexample, counterexampleSchema, elementsOf } from '../store/counterexample.ts';
+import { type KnownIssue, recognise } from '../store/knownIssues.ts';
+import type { Store } from '../store/store.ts';
+import { investigate } from './investigate.ts';
+import { batchSize, caseOf, type Draw, drawBatch } from './plan.ts';
+import type { Contender, Judgement, Session } from './session.ts';
+import { featuresOf, idOf, lockOf, type Mismatch, signatureOf } from './signature.ts';
+import type { Failure } from './trial.ts';
+
+/** So many batches are under way at a time: while processes compute one, the next is drawn. */
+const batchesAhead = 2;
+/** Failures of one operator, backend and kind are shrunk so often at most; the rest is counted. */
+const maxShrinks = 8;
+
+export interface CampaignOptions {
+  session: Session;
+  ops: readonly OpName[];
+  seed: number;
+  /** The number of cases, or null for no limit. */
+  runs: number | null;
+  /** The time to go on drawing, or null for no limit. */
+  time_ms: number | null;
+  store: Store;
+  knownIssues: readonly KnownIssue[];
+  signal: AbortSignal;
+  /** Called after every batch and before long work. */
+  onProgress(progress: Progress): void;
+  onFinding(finding: Finding): void;
+}
+
+export interface Tally {
+  agree: number;
+  mismatch: number;
+  unsupported: number;
+  unknown: number;
+  /** Agreements in which nothing could be compared. */
+  vacuous: number;
+  benched: boolean;
+}
+
+/** Where a campaign stands. */
+export interface Progress {
+  cases: number;
+  seconds: number;
+  tallies: ReadonlyMap<string, Tally>;
+  /** What it is busy with, beyond drawing cases. */
+  doing: string | null;
+}
+
+/** A bug: what is saved of it, and how often it was seen. */
+export interface Finding {
+  counterexample: Counterexample;
+  /** Where it is saved, or null for a known issue. */
+  file: string | null;
+  knownIssue: KnownIssue | null;
+  features: readonly string[];
+  failure: Failure;
+}
+
+export interface CampaignResult extends Progress {
+  seed: number;
+  findings: readonly Finding[];
+  /** How the campaign came to its end. */
+  end: 'runs' | 'time' | 'interrupted' | 'no backend left';
+}
+
+export function emptyTally(): Tally {
+  return { agree: 0, mismatch: 0, unsupported: 0, unknown: 0, vacuous: 0, benched: false };
+}
+
+/** Adds one verdict. */
+export function count(tally: Tally, verdict: Verdict): void {
+  tally[verdict.verdict] += 1;
+  if (verdict.verdict === 'agree' && verdict.shape !== null && verdict.compared === 0 && !verdict.shape.includes(0)) {
+    tally.vacuous += 1;
+  }
+}
+
+/** What the promise gives, or null where someone wants to leave before. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | null> {
+  if (signal.aborted) return null;
+  let leave = () => {};
+  const aborted = new Promise<null>((resolve) => {
+    leave = () => resolve(null);
+    signal.addEventListener('abort', leave, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', leave);
+  }
+}
+
+/** One case of a batch, where it stands in the campaign, and what every backend made of it. */
+interface Drawn {
+  batch: number;
+  index: number;
+  draw: Draw;
+  call: Call;
+  judgements: Judgement[];
+}
+
+/** A hunt for disagreements: draws, runs and compares batch after batch, and looks into what fails. */
+export class Campaign {
+  readonly #options: CampaignOptions;
+  readonly #tallies = new Map<string, Tally>();
+  readonly #findings: Finding[] = [];
+  readonly #shrinks = new Map<string, number>();
+  readonly #started_ms = performance.now();
+  #cases = 0;
+
+  constructor(options: CampaignOptions) {
+    this.#options = options;
+    for (const { name } of options.session.contenders) this.#tallies.set(name, emptyTally());
+  }
+
+  /** Throws HarnessError where the oracle cannot go on. */
+  async run(): Promise<CampaignResult> {
+    const underWay: Promise<Drawn[]>[] = [];
+    let next = 0;
+    let end: CampaignResult['end'] | null = null;
+    for (;;) {
+      while (end === null && underWay.length < batchesAhead) {
+        end = this.#isOver(next);
+        if (end !== null) break;
+        const batch = this.#runBatch(next++);
+        batch.catch(() => {});
+        underWay.push(batch);
+      }
+      const oldest = underWay.shift();
+      if (oldest === undefined) break;
+      const batch = await unlessAborted(oldest, this.#options.signal);
+      if (batch !== null) await this.#take(batch);
+      if (this.#options.signal.aborted) {
+        end = 'interrupted';
+        break;
+      }
+    }
+    return { ...this.#progress(null), seed: this.#options.seed, findings: this.#findings, end: end ?? 'interrupted' };
+  }
+
+  #isOver(next: number): CampaignResult['end'] | null {
+    const { runs, time_ms, session, signal } = this.#options;
+    if (signal.aborted) return 'interrupted';
+    if (session.contenders.every(({ runner }) => runner.benched)) return 'no backend left';
+    if (runs !== null && next * batchSize >= runs) return 'runs';
+    if (time_ms !== null && performance.now() - this.#started_ms >= time_ms) return 'time';
+    return null;
+  }
+
+  async #runBatch(batch: number): Promise<Drawn[]> {
+    const { seed, ops, runs, session } = this.#options;
+    const size = runs === null ? batchSize : Math.min(batchSize, runs - batch * batchSize);
+    return Promise.all(
+      drawBatch(seed, batch, ops, size).map(async ({ op, draw }, index) => {
+        const call = prepare(caseOf(op, draw));
+        return { batch, index, draw, call, judgements: await session.judge(call) };
+      }),
+    );
+  }
+
+  async #take(batch: Drawn[]): Promise<void> {
+    for (const { judgements } of batch) {
+      this.#cases += 1;
+      for (const { contender, verdict } of judgements) count(this.#tallies.get(contender.name)!, verdict);
+    }
+    for (const { name, runner } of this.#options.session.contenders) this.#tallies.get(name)!.benched = runner.benched;
+    this.#options.onProgress(this.#progress(null));
+    for (const drawn of batch) {
+      for (const judgement of drawn.judgements) {
+        if (this.#options.signal.aborted) return;
+        if (judgement.verdict.verdict === 'mismatch') await this.#lookInto(drawn, judgement, judgement.verdict);
+      }
+    }
+  }
+
+  async #lookInto(drawn: Drawn, { contender, before, past }: Judgement, mismatch: Mismatch): Promise<void> {
+    const lock = lockOf(drawn.call, contender.name, mismatch);
+    const features = featuresOf(drawn.call, mismatch);
+    const alike = this.#findings.some(
+      (finding) =>
+        lockOf(finding.failure.call, contender.name, finding.failure.mismatch) === lock &&
+        finding.counterexample.backend === contender.name &&
+        finding.features.every((feature) => features.includes(feature)),
+    );
+    const shrinks = this.#shrinks.get(lock) ?? 0;
+    if (alike || shrinks >= maxShrinks) return;
+    this.#shrinks.set(lock, shrinks + 1);
+    this.#options.onProgress(this.#progress(`shrinking a ${mismatch.kind} of ${contender.name} in ${drawn.call.case.op}`));
+
+    const asItStands: Failure = { call: drawn.call, mismatch, before: before.map((request) => request.case) };
+    const { store } = this.#options;
+    const unshrunk = store.save(this.#counterexample(drawn, contender, asItStands, false));
+    const smallest = await investigate(asItStands, {
+      contender,
+      oracle: this.#options.session.oracle,
+      draw: drawn.draw,
+      past: past().map((request: Request) => request.case),
+      signal: this.#options.signal,
+    });
+    this.#note(contender, this.#counterexample(drawn, contender, smallest, true), smallest);
+    store.remove(unshrunk);
+  }
+
+  /** Saves what a failure came to, and reports it unless its signature has been seen. A known issue is not saved again. */
+  #note(contender: Contender, counterexample: Counterexample, failure: Failure): void {
+    const features = featuresOf(failure.call, failure.mismatch);
+    const { signature, op, backend, kind } = counterexample;
+    const recognisable = { op, backend, kind, version: contender.version, features };
+    const knownIssue = recognise(this.#options.knownIssues, recognisable);
+    const file = knownIssue === null ? this.#options.store.save(counterexample) : null;
+    if (this.#findings.some((finding) => finding.counterexample.signature === signature)) return;
+    const finding = { counterexample, file, features, failure, knownIssue };
+    this.#findings.push(finding);
+    this.#options.onFinding(finding);
+  }
+
+  #counterexample(drawn: Drawn, contender: Contender, failure: Failure, shrunk: boolean): Counterexample {
+    const signature = signatureOf(failure.call, contender.name, failure.mismatch, failure.before.length > 0);
+    return {
+      schema: counterexampleSchema,
+      id: idOf(signature),
+      signature,
+      op: failure.call.case.op,
+      backend: contender.name,
+      version: contender.version,
+      kind: failure.mismatch.kind,
+      reason: failure.mismatch.reason,
+      elements: elementsOf(failure.call.case),
+      case: failure.call.case,
+      before: failure.before,
+      shrunk,
+      found: { seed: this.#options.seed, batch: drawn.batch, index: drawn.index },
+      ...(contender.module === null ? {} : { module: relative(this.#options.store.folder, contender.module) }),
+    };
+  }
+
+  #progress(doing: string | null): Progress {
+    return {
+      cases: this.#cases,
+      seconds: (performance.now() - this.#started_ms) / 1000,
+      tallies: this.#tallies,
+      doing,
+    };
+  }
+}

@@ -1,0 +1,54 @@
+import type { Case } from '../core/case.ts';
+import type { Oracle } from './oracle.ts';
+import type { Draw } from './plan.ts';
+import type { Contender } from './session.ts';
+import { shrink } from './shrink.ts';
+import { type Failure, Trial } from './trial.ts';
+
+/** Shrinking one failure may take so long; what it has by then is saved. */
+const shrinkTime_ms = 20_000;
+
+export interface Circumstances {
+  contender: Contender;
+  oracle: Oracle;
+  /** What the case was drawn from, or null where it came from a file. */
+  draw: Draw | null;
+  /** What the backend's process had run before. */
+  past: readonly Case[];
+  signal: AbortSignal;
+}
+
+/**
+ * Finds out what a failure needs to happen again, and the smallest case that shows it. A failure that happens neither alone in
+ * a fresh process nor after the cases that ran before it is `unstable`: two runs differ.
+ */
+export async function investigate(failure: Failure, circumstances: Circumstances): Promise<Failure> {
+  const { contender, oracle, draw, past, signal } = circumstances;
+  const trial = new Trial(contender, oracle, failure);
+  try {
+    const until = { deadline_ms: performance.now() + shrinkTime_ms, signal };
+    const reproduced = await reproduce(failure, past, trial);
+    if (reproduced === null) return unstable(failure);
+    const smallest = await shrink(reproduced, draw, trial, until);
+    // Shrinking a hang gives each candidate little time: the result must hang for a whole time limit.
+    if (signal.aborted) return smallest;
+    const { caseTimeout_ms } = contender.runner.options;
+    const sure = await trial.alone(smallest.call.case, smallest.before, caseTimeout_ms);
+    return sure ?? reproduced;
+  } finally {
+    trial.close();
+  }
+}
+
+async function reproduce(failure: Failure, past: readonly Case[], trial: Trial): Promise<Failure | null> {
+  const { call, before } = failure;
+  const again = await trial.alone(call.case, before);
+  if (again !== null) return again;
+  return past.length > before.length ? trial.alone(call.case, past) : null;
+}
+
+function unstable(failure: Failure): Failure {
+  const { mismatch } = failure;
+  const reason = `failed once and not again, neither alone nor after the same cases: ${mismatch.kind}, ${mismatch.reason}`;
+  return { ...failure, mismatch: { ...mismatch, kind: 'unstable', reason, culprit: null } };
+}

@@ -1,0 +1,78 @@
+import fc from 'fast-check';
+import { type Case, caseSchema, type InputName, inputNames, type OpName, type Params, type Values } from '../core/case.ts';
+import { operatorOf } from '../operators/index.ts';
+import type { Operator, Spec } from '../operators/operator.ts';
+
+/*
+ * What a campaign runs. It is numbered batches; what batch k holds follows from the campaign's seed, k and the operators, and
+ * from nothing else, so that any case is named by (seed, k, i), and going on means going on at a k.
+ */
+
+export const batchSize = 256;
+
+/** One drawn case: a valid call, the distribution and seed of its data, and perhaps a way in which it is broken on purpose. */
+export interface Draw {
+  spec: Spec;
+  values: Values;
+  seed: number;
+  twist: string | null;
+}
+
+/** One operator's draws. Shrinks towards plain layers of small integers; the seed and the twist stay as they are. */
+export function drawArbitrary(operator: Operator): fc.Arbitrary<Draw> {
+  return fc.record({
+    spec: operator.arbitrary,
+    values: fc.constantFrom<Values>(...repeat<Values>('lattice', 7), ...repeat<Values>('normal', 2), 'special'),
+    seed: fc.noShrink(fc.nat({ max: 2 ** 31 - 1 })),
+    twist: fc.noShrink(
+      fc.oneof(
+        { arbitrary: fc.constant(null), weight: 9 },
+        { arbitrary: fc.constantFrom(...operator.twists.keys()), weight: 1 },
+      ),
+    ),
+  });
+}
+
+function repeat<T>(value: T, times: number): T[] {
+  return new Array<T>(times).fill(value);
+}
+
+/** A parameter is left out where it has PyTorch's default: `stride=[1]` stays, `stride=1` goes. */
+function spelledOut(operator: Operator, params: Params): Params {
+  return Object.fromEntries(Object.entries(params).filter(([name, value]) => value !== operator.defaults[name]));
+}
+
+/** The case that a draw means. */
+export function caseOf(op: OpName, draw: Draw): Case {
+  const operator = operatorOf(op);
+  const spec = draw.twist === null ? draw.spec : operator.twists.get(draw.twist)!(draw.spec);
+  const inputs: Partial<Record<InputName, Case['inputs']['input']>> = {};
+  for (const [offset, name] of inputNames.entries()) {
+    const shape = spec.shapes[name];
+    if (shape === undefined) continue;
+    const data = { kind: 'seeded' as const, values: draw.values, seed: draw.seed + offset };
+    inputs[name] = { dtype: spec.dtypes[name]!, shape, data };
+  }
+  return { schema: caseSchema, op, params: spelledOut(operator, spec.params), inputs: inputs as Case['inputs'] };
+}
+
+/** Joins a campaign's seed and a number to one 32-bit seed. */
+function mix(seed: number, k: number): number {
+  let h = (seed | 0) ^ Math.imul(Math.floor(seed / 2 ** 32) | 0, 0x85ebca6b) ^ Math.imul(k + 1, 0x9e3779b1);
+  h = Math.imul(h ^ (h >>> 16), 0x21f0aaad);
+  h = Math.imul(h ^ (h >>> 15), 0x735a2d97);
+  return h ^ (h >>> 15);
+}
+
+/** Batch `k` of the campaign with this seed: `size` draws, the operators taking turns. */
+export function drawBatch(seed: number, k: number, ops: readonly OpName[], size = batchSize): { op: OpName; draw: Draw }[] {
+  const perOperator = Math.ceil(batchSize / ops.length);
+  // Each batch restarts fast-check's run number, and with it the bias towards edge cases that would fade over a long run.
+  const drawn = ops.map((op, i) =>
+    fc.sample(drawArbitrary(operatorOf(op)), { seed: mix(mix(seed, k), i), numRuns: perOperator }),
+  );
+  return Array.from({ length: size }, (_, i) => ({
+    op: ops[i % ops.length]!,
+    draw: drawn[i % ops.length]![Math.floor(i / ops.length)]!,
+  }));
+}

@@ -1,0 +1,24 @@
+import { encodeFrame } from '../processes/frames.ts';
+import type { Request } from '../processes/runner.ts';
+import { backendTensors, type Call } from '../operators/call.ts';
+
+let lastId = 0;
+
+function nextId(): number {
+  lastId = (lastId + 1) % 2 ** 32;
+  return lastId;
+}
+
+/** A call as the oracle gets it: parameters as the case spells them. */
+export function oracleRequest(call: Call): Request {
+  const id = nextId();
+  const header = { type: 'run', op: call.case.op, params: call.case.params };
+  return { id, frame: encodeFrame(id, header, { ...call.tensors }), case: call.case };
+}
+
+/** A call as backends get it: parameters normalised, with a batch axis. `index`: which backend of a module's list. */
+export function backendRequest(call: Call, index: number): Request {
+  const id = nextId();
+  const header = { type: 'run', op: call.case.op, params: call.normalised, ...(index === 0 ? {} : { backend: index }) };
+  return { id, frame: encodeFrame(id, header, { ...backendTensors(call) }), case: call.case };
+}

@@ -1,0 +1,78 @@
+import { compare } from '../compare/compare.ts';
+import type { Case } from '../core/case.ts';
+import type { Outcome } from '../core/outcome.ts';
+import { type Call, prepare } from '../operators/call.ts';
+import { type Request, Runner, runFresh } from '../processes/runner.ts';
+import type { Oracle } from './oracle.ts';
+import { type Contender, requestFor } from './session.ts';
+import { lockOf, type Mismatch } from './signature.ts';
+
+/** A failure under investigation: a call, what was wrong with it, and what has to run before it in the same process. */
+export interface Failure {
+  call: Call;
+  mismatch: Mismatch;
+  before: readonly Case[];
+}
+
+/** A hanging candidate is given less time than a campaign's case: smaller cases are quick, and there are many. */
+const hangTimeout_ms = 400;
+
+/** Runs candidates against one backend, to see whether they fail as a given failure does. */
+export class Trial {
+  readonly #contender: Contender;
+  readonly #oracle: Oracle;
+  readonly #lock: string;
+  readonly #timeout_ms: number;
+  readonly #shared: Runner;
+  /** How many candidates are worth running at a time: a death wastes those behind it. */
+  readonly width: number;
+
+  constructor(contender: Contender, oracle: Oracle, failure: Failure) {
+    const { kind } = failure.mismatch;
+    const { caseTimeout_ms } = contender.runner.options;
+    this.#contender = contender;
+    this.#oracle = oracle;
+    this.#lock = lockOf(failure.call, contender.name, failure.mismatch);
+    this.#timeout_ms = kind === 'timeout' ? Math.min(caseTimeout_ms, hangTimeout_ms) : caseTimeout_ms;
+    this.width = kind === 'timeout' || kind === 'crash' ? 1 : 8;
+    this.#shared = new Runner(contender.launch, {
+      caseTimeout_ms: this.#timeout_ms,
+      maxDeaths: Number.POSITIVE_INFINITY,
+      isolate: false,
+    });
+  }
+
+  /** In one process that all candidates share: quick, and right for failures that need no history. */
+  async together(candidates: readonly Case[]): Promise<(Failure | null)[]> {
+    return Promise.all(
+      candidates.map(async (candidate) => {
+        const call = prepare(candidate);
+        const request = requestFor(call, this.#contender);
+        return this.#judge(call, [], 'kind' in request ? request : (await this.#shared.run(request)).outcome);
+      }),
+    );
+  }
+
+  /** In a process of its own, after `before`: what a replay does. */
+  async alone(candidate: Case, before: readonly Case[], timeout_ms = this.#timeout_ms): Promise<Failure | null> {
+    const call = prepare(candidate);
+    const request = requestFor(call, this.#contender);
+    if ('kind' in request) return this.#judge(call, before, request);
+    const history = before
+      .map((earlier) => requestFor(prepare(earlier), this.#contender))
+      .filter((earlier): earlier is Request => !('kind' in earlier));
+    const outcomes = await runFresh(this.#contender.launch, [...history, request], timeout_ms);
+    if (outcomes.length <= history.length) return null;
+    return this.#judge(call, before, outcomes.at(-1)!);
+  }
+
+  close(): void {
+    this.#shared.close();
+  }
+
+  async #judge(call: Call, before: readonly Case[], got: Outcome): Promise<Failure | null> {
+    const verdict = compare(call, await this.#oracle.run(call), got, this.#contender.traits);
+    if (verdict.verdict !== 'mismatch' || lockOf(call, this.#contender.name, verdict) !== this.#lock) return null;
+    return { call, mismatch: verdict, before };
+  }
+}

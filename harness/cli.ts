@@ -1,0 +1,121 @@
+import { Command, CommanderError, Option } from 'commander';
+import { isSetupError } from '../scripts/setup.mjs';
+import { check } from './commands/check.ts';
+import { doctor } from './commands/doctor.ts';
+import { fuzz } from './commands/fuzz.ts';
+import { list as listAll } from './commands/list.ts';
+import { list } from './commands/options.ts';
+import { replay } from './commands/replay.ts';
+import { setup } from './commands/setup.ts';
+import { tryCase } from './commands/try.ts';
+import { HarnessError, UsageError } from './core/errors.ts';
+
+/*
+ * The command line: what there is to type, and the exit codes.
+ *
+ *   0  all that was compared agrees, or differs by known issues only
+ *   1  a mismatch that is not a known issue
+ *   2  wrong usage or a bad file
+ *   3  the harness cannot work or cannot be trusted
+ *   4  undecided: nothing was compared, a verdict is unknown, or fewer cases ran than were asked for
+ */
+
+const exitUsage = 2;
+const exitHarness = 3;
+
+const description = `Differential testing of convolutions and padding against PyTorch.
+
+Exit codes: 0 agreement, 1 a mismatch that is not a known issue, 2 wrong usage or a bad file,
+3 the harness itself cannot work, 4 undecided: nothing compared, or less than was asked for.`;
+
+/** Options of every command that runs cases. */
+function running(command: Command): Command {
+  return command
+    .option('--backend <names>', 'backends by name or module path; may be repeated or take commas', list)
+    .option('--case-timeout <duration>', 'how long a single case may take (default: 2s)')
+    .addOption(new Option('--format <format>', 'for people or for programs').choices(['pretty', 'jsonl']).default('pretty'));
+}
+
+function program(done: (exit: number) => void): Command {
+  const convdiff = new Command('convdiff').description(description).showHelpAfterError('(add --help for what there is)');
+
+  running(convdiff.command('fuzz').description('draw cases, run them on all backends, shrink and save what disagrees'))
+    .option('--op <names>', 'operators; may be repeated or take commas (default: all)', list)
+    .option('--runs <n>', 'stop after so many cases (default: 10000 where there is no --time)')
+    .option('--time <duration>', 'stop after so long, such as 90s or 10m')
+    .option('--seed <n>', 'where drawing begins (default: at random, printed first)')
+    .option('--store <folder>', 'where counterexamples are saved (default: reports/counterexamples)')
+    .action(async (options) => done(await fuzz(options)));
+
+  running(convdiff.command('check').description('run case files as they are'))
+    .argument('<files...>', 'case files')
+    .action(async (files, options) => done(await check(files, options)));
+
+  running(convdiff.command('try').description('run one case from flags'))
+    .argument('<op>', 'operator')
+    .option('--input <shape>', 'shape of the input, such as 2,1,7')
+    .option('--weight <shape>', 'shape of the weight, such as 1,2,3')
+    .option('--bias [shape]', 'with a bias')
+    .option('--stride <ints>')
+    .option('--padding <ints>', 'or same, or valid')
+    .option('--output_padding, --output-padding <ints>')
+    .option('--dilation <ints>')
+    .option('--groups <n>')
+    .option('--values <kind>', 'lattice, normal or special', 'lattice')
+    .option('--seed <n>', 'seed of the data', '1')
+    .action(async (op, options) => done(await tryCase(op, options)));
+
+  running(convdiff.command('replay').description('run saved counterexamples again, all without a name'))
+    .argument('[names...]', 'files or ids')
+    .option('--store <folder>', 'where they are (default: reports/counterexamples)')
+    .action(async (names, options) => done(await replay(names, options)));
+
+  convdiff.command('list').description('operators and backends').action(() => done(listAll()));
+  convdiff
+    .command('doctor')
+    .description('what is installed and what is missing, with the remedy')
+    .action(async () => done(await doctor()));
+  convdiff
+    .command('setup')
+    .description('install what is missing')
+    .argument('[steps...]', 'set-up steps (default: all)')
+    .action(async (names) => done(await setup(names)));
+
+  // Errors become exit codes in main.
+  for (const command of [convdiff, ...convdiff.commands]) command.exitOverride();
+  return convdiff;
+}
+
+/** The exit code that an error means; what it says goes to standard error. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitUsage;
+  if (error instanceof UsageError) {
+    process.stderr.write(`convdiff: ${error.message}\n`);
+    return exitUsage;
+  }
+  if (error instanceof HarnessError || isSetupError(error)) {
+    process.stderr.write(`convdiff: ${(error as Error).message}\n`);
+    return exitHarness;
+  }
+  const stack = error instanceof Error ? error.stack : String(error);
+  process.stderr.write(`convdiff: an error of its own, which should not be; please report it.\n${stack}\n`);
+  return exitHarness;
+}
+
+/** Runs one command and ends the process with its exit code. */
+export async function main(argv: readonly string[]): Promise<void> {
+  // A reader that closes standard output early (`| head`) is no failure of ours.
+  process.stdout.on('error', () => process.exit(exitHarness));
+  let exit = 0;
+  try {
+    if (argv.length === 0) program(() => {}).help({ error: true });
+    await program((code) => {
+      exit = code;
+    }).parseAsync([...argv], { from: 'user' });
+  } catch (error) {
+    exit = report(error);
+  }
+  // What was written to a pipe may still be under way.
+  await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
+  process.exit(exit);
+}

@@ -1,0 +1,36 @@
+import { resolve } from 'node:path';
+import { Session } from '../campaign/session.ts';
+import { UsageError } from '../core/errors.ts';
+import { parseCase, readJson } from '../store/caseFile.ts';
+import { counterexampleSchema, parseCounterexample } from '../store/counterexample.ts';
+import { readKnownIssues } from '../store/knownIssues.ts';
+import { reportFor } from './context.ts';
+import { backendsOf, type CommonOptions, caseTimeoutOf_ms, knownIssuesFolder, workingFolder } from './options.ts';
+import { CaseRun, type Named, prepareNamed } from './runCases.ts';
+
+/** The case in a file: a case file, or a counterexample's case. Throws UsageError. */
+function readCase(file: string, cwd: string): Named {
+  const json = readJson(resolve(cwd, file), file);
+  const isCounterexample = (json as { schema?: unknown } | null)?.schema === counterexampleSchema;
+  const testCase = isCounterexample ? parseCounterexample(json, file).case : parseCase(json, file);
+  try {
+    return prepareNamed(file, testCase);
+  } catch (error) {
+    throw error instanceof UsageError ? new UsageError(`${file}: ${error.message}`) : error;
+  }
+}
+
+/** Runs case files as they are. Returns the exit code. */
+export async function check(files: readonly string[], options: CommonOptions): Promise<number> {
+  const cwd = workingFolder();
+  const named = files.map((file) => readCase(file, cwd));
+  const caseTimeout_ms = caseTimeoutOf_ms(options);
+  const run = new CaseRun(reportFor(options.format, () => ''), readKnownIssues(knownIssuesFolder));
+  const session = await Session.open({ backends: backendsOf(options), caseTimeout_ms, cwd });
+  try {
+    for (const one of named) await run.run(session, one, session.contenders);
+    return run.end(null);
+  } finally {
+    session.close();
+  }
+}

@@ -1,0 +1,130 @@
+import { randomInt } from 'node:crypto';
+import { relative, resolve } from 'node:path';
+import { Campaign, type CampaignResult, type Finding, type Progress } from '../campaign/campaign.ts';
+import { Session } from '../campaign/session.ts';
+import type { Report } from '../report/report.ts';
+import { durationWords, groupDigits } from '../report/words.ts';
+import { readKnownIssues } from '../store/knownIssues.ts';
+import { Store } from '../store/store.ts';
+import { exitOf, leaveSignal, reportFor } from './context.ts';
+import {
+  backendsOf,
+  type CommonOptions,
+  caseTimeoutOf_ms,
+  defaultStore,
+  durationOf_ms,
+  integerOf,
+  knownIssuesFolder,
+  opsOf,
+  workingFolder,
+} from './options.ts';
+
+export interface FuzzOptions extends CommonOptions {
+  op?: string[];
+  runs?: string;
+  time?: string;
+  seed?: string;
+  store?: string;
+}
+
+/** Cases where nobody names a budget. */
+const defaultRuns = 10_000;
+
+interface Budget {
+  runs: number | null;
+  time_ms: number | null;
+}
+
+function budgetOf({ runs, time }: FuzzOptions): Budget {
+  if (runs === undefined && time === undefined) return { runs: defaultRuns, time_ms: null };
+  return {
+    runs: runs === undefined ? null : integerOf('--runs', runs, 1),
+    time_ms: time === undefined ? null : durationOf_ms('--time', time),
+  };
+}
+
+function budgetWords({ runs, time_ms }: Budget): string {
+  const parts = [
+    ...(runs === null ? [] : [`${groupDigits(runs)} cases`]),
+    ...(time_ms === null ? [] : [durationWords(time_ms / 1000)]),
+  ];
+  return parts.join(' or ');
+}
+
+/** How much of the budget is used up, from 0 to 1. */
+function shareOf({ cases, seconds }: Progress, { runs, time_ms }: Budget): number {
+  const ofRuns = runs === null ? 0 : cases / runs;
+  const ofTime = time_ms === null ? 0 : (seconds * 1000) / time_ms;
+  return Math.min(1, Math.max(ofRuns, ofTime));
+}
+
+/** A campaign; see docs/how-to/fuzz.md. Returns the exit code. */
+export async function fuzz(options: FuzzOptions): Promise<number> {
+  const cwd = workingFolder();
+  const ops = opsOf(options.op);
+  const seed = options.seed === undefined ? randomInt(2 ** 31) : integerOf('--seed', options.seed, Number.MIN_SAFE_INTEGER);
+  const budget = budgetOf(options);
+  const caseTimeout_ms = caseTimeoutOf_ms(options);
+  const store = new Store(options.store === undefined ? defaultStore : resolve(cwd, options.store));
+  store.checkWritable();
+  const knownIssues = readKnownIssues(knownIssuesFolder);
+
+  const report = reportFor(options.format, (finding) => replayHint(finding, options, cwd));
+  const signal = leaveSignal();
+  const session = await Session.open({ backends: backendsOf(options), caseTimeout_ms, cwd });
+  try {
+    report.begin(seed, ops, session.contenders.map(({ name }) => name), budgetWords(budget));
+    const campaign = new Campaign({
+      session,
+      ops,
+      seed,
+      ...budget,
+      store,
+      knownIssues,
+      signal,
+      onProgress: (progress) => report.progress(progress, shareOf(progress, budget)),
+      onFinding: (finding) => report.finding(finding),
+    });
+    return finish(await campaign.run(), report, budget);
+  } finally {
+    session.close();
+  }
+}
+
+function finish(result: CampaignResult, report: Report, budget: Budget): number {
+  const tallies = [...result.tallies.values()];
+  const sum = (pick: (tally: (typeof tallies)[number]) => number) => tallies.reduce((all, tally) => all + pick(tally), 0);
+  const fresh = result.findings.filter(({ knownIssue }) => knownIssue === null).length;
+  const comparisons = sum(({ agree, mismatch }) => agree + mismatch);
+  const { exit, why } = exitOf({
+    mismatches: fresh,
+    unknown: sum(({ unknown }) => unknown),
+    compared: comparisons - sum(({ vacuous }) => vacuous),
+    shortfall: shortfallOf(result, budget),
+  });
+  report.end({
+    seed: result.seed,
+    cases: result.cases,
+    comparisons,
+    seconds: result.seconds,
+    counterexamples: fresh,
+    known: result.findings.length - fresh,
+    exit,
+    tallies: result.tallies,
+    why,
+  });
+  return exit;
+}
+
+function shortfallOf({ end, cases }: CampaignResult, { runs }: Budget): string | null {
+  const of = runs === null ? '' : ` of ${groupDigits(runs)}`;
+  if (end === 'interrupted') return `interrupted after ${groupDigits(cases)}${of} cases`;
+  if (end === 'no backend left') return `every backend was benched after ${groupDigits(cases)}${of} cases`;
+  return null;
+}
+
+/** The command that replays a finding. */
+function replayHint({ counterexample }: Finding, options: FuzzOptions, cwd: string): string {
+  const store = options.store === undefined ? '' : ` --store ${relative(cwd, resolve(cwd, options.store)) || '.'}`;
+  return `npm run -s convdiff -- replay ${counterexample.id}${store}`;
+}

@@ -1,0 +1,18 @@
+import { builtIns, defaultBackends } from '../backends/index.ts';
+import { operators } from '../operators/index.ts';
+
+/** Prints the operators and backends. Returns the exit code. */
+export function list(): number {
+  const lines = ['operators'];
+  for (const { name, defaults, specUrl } of operators) {
+    const params = Object.entries(defaults).map(([param, value]) => `${param}=${value}`);
+    lines.push(`  ${name.padEnd(18)} ${params.join(' ')}`, `  ${' '.repeat(18)} ${specUrl}`);
+  }
+  lines.push('', 'backends');
+  for (const { name, about } of builtIns) {
+    lines.push(`  ${name.padEnd(18)} ${about}${defaultBackends.includes(name) ? '' : ' (only when asked for)'}`);
+  }
+  lines.push(`  ${'./file.mjs'.padEnd(18)} your own: a module that exports a backend, see docs/how-to/add-a-backend.md`);
+  process.stdout.write(`${lines.join('\n')}\n`);
+  return 0;
+}

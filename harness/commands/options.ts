@@ -1,0 +1,73 @@
+import { resolve } from 'node:path';
+import { root } from '../../scripts/setup.mjs';
+import { defaultBackends } from '../backends/index.ts';
+import { defaultCaseTimeout_ms } from '../campaign/session.ts';
+import type { OpName } from '../core/case.ts';
+import { UsageError } from '../core/errors.ts';
+import { isOperator, operators } from '../operators/index.ts';
+
+/** What every command that runs cases takes. */
+export interface CommonOptions {
+  backend?: string[];
+  caseTimeout?: string;
+  format: 'pretty' | 'jsonl';
+}
+
+/** Where the command was typed: npm runs scripts in the package's folder, and says where it was called from. */
+export function workingFolder(): string {
+  const { INIT_CWD, npm_package_json } = process.env;
+  const throughNpm = npm_package_json === resolve(root, 'package.json') && process.cwd() === root;
+  return throughNpm && INIT_CWD !== undefined ? INIT_CWD : process.cwd();
+}
+
+/** The store where nobody names one. */
+export const defaultStore = resolve(root, 'reports/counterexamples');
+export const knownIssuesFolder = resolve(root, 'reports/known-issues');
+
+/** An option that may be repeated or take commas: adds to what was there. */
+export function list(value: string, before: string[] | undefined): string[] {
+  const words = value.split(',').map((word) => word.trim());
+  if (words.some((word) => word === '')) throw new UsageError(`an empty name in "${value}"`);
+  return [...(before ?? []), ...words];
+}
+
+export function backendsOf({ backend }: Pick<CommonOptions, 'backend'>): readonly string[] {
+  return backend ?? defaultBackends;
+}
+
+export function opsOf(names: readonly string[] | undefined): OpName[] {
+  if (names === undefined) return operators.map(({ name }) => name);
+  for (const name of names) if (!isOperator(name)) throw unknownOperator(name);
+  return [...new Set(names)] as OpName[];
+}
+
+export function unknownOperator(name: string): UsageError {
+  return new UsageError(`unknown operator "${name}": there are ${operators.map((operator) => operator.name).join(', ')}`);
+}
+
+/** A whole number. Throws UsageError. */
+export function integerOf(flag: string, text: string, least: number): number {
+  const value = Number(text);
+  if (!/^[+-]?\d+$/.test(text.trim()) || !Number.isSafeInteger(value) || value < least) {
+    const range = least === Number.MIN_SAFE_INTEGER ? 'a whole number' : `a whole number ≥ ${least}`;
+    throw new UsageError(`${flag} must be ${range}: got "${text}"`);
+  }
+  return value;
+}
+
+const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000 };
+
+/** A duration such as 500ms, 90s, 10m, 2h; a bare number is in seconds. Throws UsageError. */
+export function durationOf_ms(flag: string, text: string): number {
+  const parsed = /^(\d+(?:\.\d+)?)\s*(ms|s|m|min|h)?$/.exec(text.trim());
+  const duration_ms = parsed === null ? Number.NaN : Number(parsed[1]) * units[parsed[2] ?? 's']!;
+  // Longer ones do not fit into a timer.
+  if (!(duration_ms > 0 && duration_ms <= 2 ** 31 - 1)) {
+    throw new UsageError(`${flag} must be a duration such as 500ms, 90s, 10m or 2h: got "${text}"`);
+  }
+  return duration_ms;
+}
+
+export function caseTimeoutOf_ms({ caseTimeout }: Pick<CommonOptions, 'caseTimeout'>): number {
+  return caseTimeout === undefined ? defaultCaseTimeout_ms : durationOf_ms('--case-timeout', caseTimeout);
+}

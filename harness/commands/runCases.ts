@@ -1,0 +1,90 @@
+import { emptyTally, count, type Tally } from '../campaign/campaign.ts';
+import type { Contender, Session } from '../campaign/session.ts';
+import { featuresOf } from '../campaign/signature.ts';
+import type { Verdict } from '../core/verdict.ts';
+import { type Call, prepare } from '../operators/call.ts';
+import type { Report } from '../report/report.ts';
+import type { Case } from '../core/case.ts';
+import { type KnownIssue, recognise } from '../store/knownIssues.ts';
+import { exitOf } from './context.ts';
+
+/** A case and the name that it goes by in the report. */
+export interface Named {
+  name: string;
+  call: Call;
+}
+
+/** Names what is wrong with a case whose sizes are absurd. */
+export function prepareNamed(name: string, testCase: Case): Named {
+  return { name, call: prepare(testCase) };
+}
+
+/** Collects the verdicts of a command that runs given cases, reports each, and comes to the exit code. */
+export class CaseRun {
+  readonly #report: Report;
+  readonly #knownIssues: readonly KnownIssue[];
+  readonly #tallies = new Map<string, Tally>();
+  readonly #started_ms = performance.now();
+  #mismatches = 0;
+  #known = 0;
+  #cases = 0;
+
+  constructor(report: Report, knownIssues: readonly KnownIssue[]) {
+    this.#report = report;
+    this.#knownIssues = knownIssues;
+  }
+
+  /** Runs a case on backends of a session and takes their verdicts. */
+  async run(session: Session, { name, call }: Named, contenders: readonly Contender[]): Promise<void> {
+    this.#cases += 1;
+    for (const { contender, verdict } of await session.judge(call, contenders)) this.take(name, call, contender, verdict);
+  }
+
+  /** Counts a case that was run elsewhere. */
+  countCase(): void {
+    this.#cases += 1;
+  }
+
+  take(name: string, call: Call, contender: Contender, verdict: Verdict): void {
+    const tally = this.#tallies.get(contender.name) ?? emptyTally();
+    this.#tallies.set(contender.name, tally);
+    count(tally, verdict);
+    const knownIssue = this.#knownIssueOf(call, contender, verdict);
+    if (verdict.verdict === 'mismatch') {
+      if (knownIssue === null) this.#mismatches += 1;
+      else this.#known += 1;
+    }
+    this.#report.result({ case: name, op: call.case.op, backend: contender.name, verdict, knownIssue: knownIssue?.id ?? null });
+  }
+
+  #knownIssueOf(call: Call, { name, version }: Contender, verdict: Verdict): KnownIssue | null {
+    if (verdict.verdict !== 'mismatch') return null;
+    const features = featuresOf(call, verdict);
+    return recognise(this.#knownIssues, { op: call.case.op, backend: name, version, kind: verdict.kind, features });
+  }
+
+  /** Reports the summary and returns the exit code. */
+  end(seed: number | null): number {
+    const tallies = [...this.#tallies.values()];
+    const sum = (pick: (tally: Tally) => number) => tallies.reduce((all, tally) => all + pick(tally), 0);
+    const comparisons = sum(({ agree, mismatch }) => agree + mismatch);
+    const { exit, why } = exitOf({
+      mismatches: this.#mismatches,
+      unknown: sum(({ unknown }) => unknown),
+      compared: comparisons - sum(({ vacuous }) => vacuous),
+      shortfall: null,
+    });
+    this.#report.end({
+      seed,
+      cases: this.#cases,
+      comparisons,
+      seconds: (performance.now() - this.#started_ms) / 1000,
+      counterexamples: this.#mismatches,
+      known: this.#known,
+      exit,
+      tallies: new Map(),
+      why,
+    });
+    return exit;
+  }
+}

@@ -1,0 +1,115 @@
+import type { Outcome } from '../core/outcome.ts';
+import { indexOf, sameShape, type Tensor } from '../core/tensor.ts';
+import type { Culprit, MismatchKind, Verdict } from '../core/verdict.ts';
+import { type Call, withoutAddedBatch } from '../operators/call.ts';
+import { Allowances, type Arithmetic } from './allowance.ts';
+
+/** What the comparison needs to know of a backend. */
+export interface BackendTraits {
+  strict: boolean;
+  arithmetic: Arithmetic;
+}
+
+function mismatch(kind: MismatchKind, reason: string, shape: number[] | null = null): Verdict {
+  return { verdict: 'mismatch', kind, reason, shape, culprit: null };
+}
+
+/**
+ * The verdict on a backend's outcome, `got`, where the oracle's was `want`. Pure: shape, dtype and acceptance first, then the
+ * values, each within what rounding allows.
+ */
+export function compare(call: Call, want: Outcome, got: Outcome, traits: BackendTraits): Verdict {
+  switch (got.kind) {
+    case 'crash':
+    case 'timeout':
+      return mismatch(got.kind, got.detail);
+    case 'side-effect':
+      return mismatch('side-effect', `changed its ${got.changed.join(' and ')}`);
+    case 'malformed':
+      return mismatch(got.what, got.reason);
+    case 'unsupported':
+      return { verdict: 'unsupported', reason: got.reason };
+    case 'unreproduced':
+      return { verdict: 'unknown', reason: `${got.detail}, once; the same requests do not make it happen again` };
+  }
+  if (want.kind === 'rejected') return compareWithRefusal(want.reason, got, traits);
+  if (want.kind !== 'ok') return { verdict: 'unknown', reason: `the oracle gave no answer: ${explain(want)}` };
+  if (got.kind === 'rejected') return mismatch('acceptance', `refuses what PyTorch takes: ${got.reason}`, want.output.shape);
+
+  const output = withoutAddedBatch(call, got.output);
+  if (!sameShape(output.shape, want.output.shape)) {
+    const shapes = `wanted ${JSON.stringify(want.output.shape)}, got ${JSON.stringify(output.shape)}`;
+    return mismatch('shape', shapes, want.output.shape);
+  }
+  const dtype = call.spec.dtypes.input;
+  if (output.dtype !== dtype) return mismatch('dtype', `wanted ${dtype}, got ${output.dtype}`, want.output.shape);
+  return compareValues(call, want.output, output, traits.arithmetic);
+}
+
+function compareWithRefusal(reason: string, got: Outcome & { kind: 'ok' | 'rejected' }, traits: BackendTraits): Verdict {
+  if (got.kind === 'rejected') return { verdict: 'agree', shape: null, worst: 0, bound: 0, compared: 1 };
+  if (traits.strict) return mismatch('acceptance', `takes what PyTorch refuses: ${reason}`);
+  return { verdict: 'unsupported', reason: `PyTorch refuses the case, and the backend does not claim to: ${reason}` };
+}
+
+function explain(outcome: Outcome): string {
+  switch (outcome.kind) {
+    case 'ok':
+      return 'ok';
+    case 'side-effect':
+      return `it changed its ${outcome.changed.join(' and ')}`;
+    case 'crash':
+    case 'timeout':
+    case 'unreproduced':
+      return outcome.detail;
+    default:
+      return outcome.reason;
+  }
+}
+
+/** NaN is NaN; a zero has no sign here. */
+function sameValue(a: number, b: number): boolean {
+  return a === b || (Number.isNaN(a) && Number.isNaN(b));
+}
+
+/** How far off, as a multiple of the allowance; infinite where no rounding explains it. */
+function excess(difference: number, bound: number): number {
+  if (Number.isNaN(difference)) return Number.POSITIVE_INFINITY;
+  if (difference === 0) return 0;
+  return bound === 0 ? Number.POSITIVE_INFINITY : difference / bound;
+}
+
+function compareValues(call: Call, want: Tensor, got: Tensor, arithmetic: Arithmetic): Verdict {
+  let allowances: Allowances | null = null;
+  let culprit: { at: number; difference: number; bound: number; excess: number } | null = null;
+  let compared = want.data.length;
+  for (let at = 0; at < want.data.length; at++) {
+    const wanted = want.data[at]!;
+    const given = got.data[at]!;
+    if (sameValue(wanted, given)) continue;
+    allowances ??= new Allowances(call, arithmetic);
+    const allowance = allowances.at(at, wanted);
+    if (allowance.kind === 'undefined') {
+      compared -= 1;
+      continue;
+    }
+    const bound = allowance.kind === 'within' ? allowance.bound : 0;
+    const overflowed = allowance.kind === 'same class' && given === Math.sign(wanted) * Number.POSITIVE_INFINITY;
+    if (overflowed) continue;
+    const difference = Math.abs(given - wanted);
+    const off = excess(difference, bound);
+    if (culprit === null || off > culprit.excess) culprit = { at, difference, bound, excess: off };
+  }
+  const shape = want.shape;
+  if (culprit === null) return { verdict: 'agree', shape, worst: 0, bound: 0, compared };
+  const { difference, bound } = culprit;
+  if (culprit.excess <= 1) return { verdict: 'agree', shape, worst: difference, bound, compared };
+  const at: Culprit = {
+    index: indexOf(culprit.at, shape),
+    want: want.data[culprit.at]!,
+    got: got.data[culprit.at]!,
+    allowed: bound,
+  };
+  const reason = `at [${at.index.join(', ')}]: wanted ${at.want}, got ${at.got}, allowed difference ${at.allowed}`;
+  return { verdict: 'mismatch', kind: 'value', reason, shape, culprit: at };
+}

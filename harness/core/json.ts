@@ -1,0 +1,14 @@
+import type { JsonNumber } from './case.ts';
+
+/** A number as JSON can hold it; NaN, the infinities and −0 become strings. */
+export function toJsonNumber(value: number): JsonNumber {
+  if (Number.isNaN(value)) return 'NaN';
+  if (value === Number.POSITIVE_INFINITY) return 'Infinity';
+  if (value === Number.NEGATIVE_INFINITY) return '-Infinity';
+  if (Object.is(value, -0)) return '-0';
+  return value;
+}
+
+export function fromJsonNumber(value: JsonNumber): number {
+  return typeof value === 'number' ? value : Number(value);
+}

@@ -1,0 +1,15 @@
+import type { Tensor } from './tensor.ts';
+
+/** What became of one case in one process: the oracle's or a backend's. */
+export type Outcome =
+  | { kind: 'ok'; output: Tensor }
+  /** It changed these inputs; what it returned does not matter then. */
+  | { kind: 'side-effect'; changed: string[] }
+  /** It returned something that is no tensor, or whose data does not fit its shape. */
+  | { kind: 'malformed'; what: 'shape' | 'dtype'; reason: string }
+  | { kind: 'rejected'; reason: string }
+  | { kind: 'unsupported'; reason: string }
+  /** The process died, by its own doing, or was killed because it took too long. */
+  | { kind: 'crash' | 'timeout'; detail: string }
+  /** The process died once, and the same requests did not make it die again: nobody can say why. */
+  | { kind: 'unreproduced'; detail: string };

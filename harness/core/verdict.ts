@@ -1,0 +1,28 @@
+/** In what way a backend's outcome is not the oracle's. */
+export const mismatchKinds = ['value', 'shape', 'dtype', 'acceptance', 'crash', 'timeout', 'side-effect', 'unstable'] as const;
+export type MismatchKind = (typeof mismatchKinds)[number];
+
+/** The element that is furthest off, relative to what rounding allows. */
+export interface Culprit {
+  index: number[];
+  want: number;
+  got: number;
+  /** The largest |got − want| that rounding explains. */
+  allowed: number;
+}
+
+/** What the comparison of two outcomes of one case gave. */
+export type Verdict =
+  | {
+      verdict: 'agree';
+      /** The output's shape, or null where both sides refuse. */
+      shape: number[] | null;
+      /** |got − want| and its bound, at the element where the former is largest relative to the latter. */
+      worst: number;
+      bound: number;
+      /** Elements that were compared: 0 where nothing was. */
+      compared: number;
+    }
+  | { verdict: 'mismatch'; kind: MismatchKind; reason: string; shape: number[] | null; culprit: Culprit | null }
+  | { verdict: 'unsupported'; reason: string }
+  | { verdict: 'unknown'; reason: string };

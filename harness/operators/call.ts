@@ -1,0 +1,65 @@
+import { type Case, type Inputs, mapInputs, type Params } from '../core/case.ts';
+import { materialise } from '../core/data.ts';
+import { UsageError } from '../core/errors.ts';
+import type { Tensor } from '../core/tensor.ts';
+import { operatorOf } from './index.ts';
+import { type Operator, refusalOf, type Spec } from './operator.ts';
+
+/** A step of an implementation may hold so many elements at once; cases that need more are taken for mistakes. */
+const maxPeakElements = 2 ** 28;
+
+/** A case made ready to run: everything that follows from it and from nothing else. */
+export interface Call {
+  case: Case;
+  operator: Operator;
+  /** As PyTorch gets it: parameters as the case spells them, defaults filled in. */
+  spec: Spec;
+  tensors: Inputs<Tensor>;
+  /** Which of our rules says that PyTorch refuses it. */
+  refusal: { rule: string; message: string } | null;
+  /** As backends get it: parameters normalised. Null where a list has the wrong length. */
+  normalised: Params | null;
+  /** The harness gives backends a batch axis of 1 that the case does not have. */
+  addsBatch: boolean;
+  /** Invalid or with a size of 0: for strict backends only. */
+  strictOnly: boolean;
+}
+
+/** Throws UsageError where the sizes that follow from the case are absurd. */
+export function prepare(testCase: Case): Call {
+  const operator = operatorOf(testCase.op);
+  const spec: Spec = {
+    params: { ...operator.defaults, ...testCase.params },
+    shapes: mapInputs(testCase.inputs, ({ shape }) => [...shape]),
+    dtypes: mapInputs(testCase.inputs, ({ dtype }) => dtype),
+  };
+  const refusal = refusalOf(operator.rules, spec);
+  if (refusal === null && operator.peakElements(spec) > maxPeakElements) {
+    throw new UsageError(
+      `${testCase.op}: an absurd size: ${JSON.stringify(testCase.params)} with shapes ${JSON.stringify(spec.shapes)} needs ${operator.peakElements(spec)} elements at once, more than ${maxPeakElements}`,
+    );
+  }
+  return {
+    case: testCase,
+    operator,
+    spec,
+    tensors: mapInputs(testCase.inputs, ({ dtype, shape, data }) => materialise(dtype, shape, data)),
+    refusal,
+    normalised: operator.normalise(spec.params),
+    addsBatch: spec.shapes.input.length === operator.unbatchedRank,
+    strictOnly: refusal !== null || Object.values(spec.shapes).some((shape) => shape.includes(0)),
+  };
+}
+
+/** The tensors as backends get them: with a batch axis. */
+export function backendTensors(call: Call): Inputs<Tensor> {
+  if (!call.addsBatch) return call.tensors;
+  const { input } = call.tensors;
+  return { ...call.tensors, input: { ...input, shape: [1, ...input.shape] } };
+}
+
+/** A backend's output as the case has it: without the batch axis that the harness added. */
+export function withoutAddedBatch(call: Call, output: Tensor): Tensor {
+  if (!call.addsBatch || output.shape[0] !== 1) return output;
+  return { ...output, shape: output.shape.slice(1) };
+}

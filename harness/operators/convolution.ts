@@ -1,0 +1,319 @@
+import { z } from 'zod';
+import { type PaddingMode, type RawLayer, rawLayer, spell, spelledAsLists } from '../arbitraries/layer.ts';
+import type { Inputs, OpName, Params } from '../core/case.ts';
+import { elementCount, type TensorData } from '../core/tensor.ts';
+import { type Oddity, type Operator, type Rule, type Spec, twistsOf } from './operator.ts';
+import {
+  axisValues,
+  batchOf,
+  biasRule,
+  channelsOf,
+  groupsOf,
+  inputSizeRule,
+  intOrList,
+  integer,
+  isUnbatched,
+  kernelOf,
+  perAxis,
+  reach,
+  replaced,
+  spatialOf,
+  type Window,
+  windowFeatures,
+  windowRules,
+  withChannels,
+  withParams,
+  withShapes,
+} from './window.ts';
+
+/*
+ * Convolution (cross-correlation, as in deep learning) over n spatial axes:
+ *
+ *   output[b, co, o] = bias[co] + Σ over ci, k of input[b, ci, o·stride + k·dilation − padding] · weight[co, ci, k]
+ *
+ * where the input is 0 outside its bounds, and with groups the ci of a group's channels only.
+ * Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.conv1d.html
+ */
+
+const paramNames = ['stride', 'padding', 'dilation'] as const;
+const defaults: Params = { stride: 1, padding: 0, dilation: 1, groups: 1 };
+
+/** Padding before and after each axis. PyTorch's `same` puts the odd one after. */
+export function convolutionPadding(
+  padding: Params[string],
+  kernel: readonly number[],
+  dilation: readonly number[],
+): { before: number; after: number }[] {
+  return kernel.map((size, axis) => {
+    if (padding === 'valid') return { before: 0, after: 0 };
+    if (padding === 'same') {
+      const total = dilation[axis]! * (size - 1);
+      const before = Math.floor(total / 2);
+      return { before, after: total - before };
+    }
+    const width = perAxis(padding, kernel.length)![axis]!;
+    return { before: width, after: width };
+  });
+}
+
+function windowsOf(spec: Spec, axes: number): Window[] {
+  const stride = axisValues(spec.params, 'stride', axes);
+  const dilation = axisValues(spec.params, 'dilation', axes);
+  const kernel = kernelOf(spec);
+  const padding = convolutionPadding(spec.params.padding!, kernel, dilation);
+  return spatialOf(spec, axes).map((input, axis) => {
+    const { before, after } = padding[axis]!;
+    const window = { input, kernel: kernel[axis]!, stride: stride[axis]!, dilation: dilation[axis]!, before };
+    return { ...window, output: Math.floor((input + before + after - reach(window) - 1) / window.stride) + 1 };
+  });
+}
+
+function rulesOf(axes: number): Rule[] {
+  return [
+    ...windowRules(axes, paramNames),
+    {
+      name: 'input channels',
+      holds: (spec) => channelsOf(spec, axes) === spec.shapes.weight![1]! * groupsOf(spec),
+      message: (spec) =>
+        `input must have ${spec.shapes.weight![1]! * groupsOf(spec)} channels, weight's second size × groups: got ${channelsOf(spec, axes)}`,
+      breaks: (spec) => {
+        const channels = channelsOf(spec, axes);
+        return [channels + 1, channels - 1, 3 * channels].map((wrong) =>
+          withShapes(spec, { input: withChannels(spec, axes, wrong) }),
+        );
+      },
+    },
+    biasRule((spec) => spec.shapes.weight![0]!),
+    {
+      name: 'same with stride 1',
+      holds: (spec) =>
+        spec.params.padding !== 'same' || axisValues(spec.params, 'stride', axes).every((value) => value === 1),
+      message: (spec) => `padding 'same' needs stride 1: got stride ${JSON.stringify(spec.params.stride)}`,
+      breaks: (spec) =>
+        [2, 5].map((stride) =>
+          withParams(spec, { padding: 'same', stride: replaced(new Array<number>(axes).fill(1), axes - 1, stride) }),
+        ),
+    },
+    {
+      name: 'kernel fits',
+      holds: (spec) => windowsOf(spec, axes).every((window) => window.output >= 1),
+      message: (spec) =>
+        `the kernel must fit into the padded input: kernel ${JSON.stringify(kernelOf(spec))}, input ${JSON.stringify(spatialOf(spec, axes))}, padding ${JSON.stringify(spec.params.padding)}, dilation ${JSON.stringify(spec.params.dilation)}`,
+      breaks: (spec) => {
+        // The last axis gets a kernel that reaches one element too far, or many.
+        const explicit = spec.params.padding === 'same' ? withParams(spec, { padding: 0 }) : spec;
+        const window = windowsOf(explicit, axes)[axes - 1]!;
+        const padding = convolutionPadding(explicit.params.padding!, kernelOf(spec), [])[axes - 1]!;
+        const padded = window.input + padding.before + padding.after;
+        const tooLong = Math.floor((padded - 1) / window.dilation) + 2;
+        return [tooLong, tooLong + 9].map((kernel) =>
+          withShapes(explicit, { weight: replaced(spec.shapes.weight!, axes + 1, kernel) }),
+        );
+      },
+    },
+    inputSizeRule(axes),
+  ];
+}
+
+function odditiesOf(axes: number): Oddity[] {
+  const batchZero = (spec: Spec): Spec =>
+    withShapes(spec, { input: [0, channelsOf(spec, axes), ...spatialOf(spec, axes)] });
+  return [
+    { name: 'batch 0', apply: batchZero },
+    { name: 'batch 0, dilation 0', apply: (spec) => withParams(batchZero(spec), { dilation: 0 }) },
+    {
+      name: 'no input channels',
+      apply: (spec) =>
+        withShapes(spec, { input: withChannels(spec, axes, 0), weight: replaced(spec.shapes.weight!, 1, 0) }),
+    },
+    {
+      name: 'input axis 0, padded',
+      apply: (spec) =>
+        withParams(
+          withShapes(spec, {
+            input: replaced(spec.shapes.input, spec.shapes.input.length - 1, 0),
+            weight: replaced(spec.shapes.weight!, axes + 1, 1),
+          }),
+          { padding: 1 },
+        ),
+    },
+  ];
+}
+
+function outputShape(spec: Spec, axes: number): number[] {
+  // PyTorch: no input channels, no output channels.
+  const channels = channelsOf(spec, axes) === 0 ? 0 : spec.shapes.weight![0]!;
+  const shape = [channels, ...windowsOf(spec, axes).map((window) => window.output)];
+  return isUnbatched(spec, axes) ? shape : [spec.shapes.input[0]!, ...shape];
+}
+
+/** The definition for three spatial axes, of which the first ones may have size 1. */
+function evaluate(spec: Spec, inputs: Inputs<TensorData>, axes: number): Float64Array {
+  const out = new Float64Array(elementCount(outputShape(spec, axes)));
+  if (out.length === 0) return out;
+  const { input, weight, bias } = inputs;
+  const single: Window = { input: 1, kernel: 1, stride: 1, dilation: 1, before: 0, output: 1 };
+  const [z, y, x] = [...new Array<Window>(3 - axes).fill(single), ...windowsOf(spec, axes)] as [Window, Window, Window];
+  const groups = groupsOf(spec);
+  const batch = batchOf(spec, axes);
+  const outChannels = spec.shapes.weight![0]!;
+  const inPerGroup = spec.shapes.weight![1]!;
+  const outPerGroup = outChannels / groups;
+
+  let at = 0;
+  for (let b = 0; b < batch; b++) {
+    for (let co = 0; co < outChannels; co++) {
+      const firstChannel = Math.floor(co / outPerGroup) * inPerGroup;
+      for (let oz = 0; oz < z.output; oz++) {
+        for (let oy = 0; oy < y.output; oy++) {
+          for (let ox = 0; ox < x.output; ox++) {
+            let sum = 0;
+            for (let ci = 0; ci < inPerGroup; ci++) {
+              const channel = b * inPerGroup * groups + firstChannel + ci;
+              for (let kz = 0; kz < z.kernel; kz++) {
+                const iz = oz * z.stride + kz * z.dilation - z.before;
+                if (iz < 0 || iz >= z.input) continue;
+                for (let ky = 0; ky < y.kernel; ky++) {
+                  const iy = oy * y.stride + ky * y.dilation - y.before;
+                  if (iy < 0 || iy >= y.input) continue;
+                  for (let kx = 0; kx < x.kernel; kx++) {
+                    const ix = ox * x.stride + kx * x.dilation - x.before;
+                    if (ix < 0 || ix >= x.input) continue;
+                    sum +=
+                      input[((channel * z.input + iz) * y.input + iy) * x.input + ix]! *
+                      weight![(((co * inPerGroup + ci) * z.kernel + kz) * y.kernel + ky) * x.kernel + kx]!;
+                  }
+                }
+              }
+            }
+            out[at++] = bias === undefined ? sum : sum + bias[co]!;
+          }
+        }
+      }
+    }
+  }
+  return out;
+}
+
+function toSpec(raw: RawLayer): Spec {
+  const { paddingMode } = raw;
+  const stride = raw.axes.map((axis) => (paddingMode === 'same' ? 1 : axis.stride));
+  const dilation = raw.axes.map((axis) => axis.dilation);
+  const kernel = raw.axes.map((axis) => axis.kernel);
+  const explicit = spell(
+    raw.axes.map((axis) => axis.padding),
+    raw.lists,
+  );
+  const padding = paddingMode === 'explicit' ? explicit : paddingMode;
+  const widths = convolutionPadding(padding, kernel, dilation);
+  const spatial = raw.axes.map((axis, i) => shortest(axis, widths[i]!) + axis.extra);
+  const inner = [raw.groups * raw.inChannels, ...spatial];
+  const outChannels = raw.groups * raw.outChannels;
+  return {
+    params: { stride: spell(stride, raw.lists), padding, dilation: spell(dilation, raw.lists), groups: raw.groups },
+    shapes: {
+      input: raw.unbatched ? inner : [raw.batch, ...inner],
+      weight: [outChannels, raw.inChannels, ...kernel],
+      ...(raw.bias ? { bias: [outChannels] } : {}),
+    },
+    dtypes: { input: 'float32', weight: 'float32', ...(raw.bias ? { bias: 'float32' as const } : {}) },
+  };
+}
+
+/** The shortest input that the window fits into once it is padded. */
+function shortest(window: { kernel: number; dilation: number }, width: { before: number; after: number }): number {
+  return Math.max(1, reach(window) + 1 - width.before - width.after);
+}
+
+function fromSpec(spec: Spec, axes: number): RawLayer {
+  const { params, shapes } = spec;
+  const stride = axisValues(params, 'stride', axes);
+  const dilation = axisValues(params, 'dilation', axes);
+  const kernel = kernelOf(spec);
+  const widths = convolutionPadding(params.padding!, kernel, dilation);
+  const explicit = typeof params.padding !== 'string';
+  const groups = groupsOf(spec);
+  return {
+    axes: spatialOf(spec, axes).map((length, i) => {
+      const axis = { kernel: kernel[i]!, stride: stride[i]!, dilation: dilation[i]! };
+      return {
+        ...axis,
+        padding: explicit ? widths[i]!.before : 0,
+        outputPadding: 0,
+        extra: length - shortest(axis, widths[i]!),
+      };
+    }),
+    paddingMode: explicit ? 'explicit' : (params.padding as PaddingMode),
+    batch: batchOf(spec, axes),
+    unbatched: isUnbatched(spec, axes),
+    groups,
+    inChannels: shapes.weight![1]!,
+    outChannels: shapes.weight![0]! / groups,
+    bias: shapes.bias !== undefined,
+    lists: spelledAsLists([params.stride!, params.dilation!, params.padding!]),
+  };
+}
+
+function featuresOf(spec: Spec, axes: number): string[] {
+  const windows = windowsOf(spec, axes);
+  const features = windowFeatures(spec, axes, windows);
+  const { padding } = spec.params;
+  if (typeof padding === 'string') features.push(`padding ${padding}`);
+  else if (windows.some((window) => window.before > reach(window))) features.push('padding > reach');
+  else if (windows.some((window) => window.before > 0)) features.push('padding');
+  return features;
+}
+
+/** The convolution over this many spatial axes. */
+export function convolution(axes: 1 | 2 | 3): Operator {
+  const rules = rulesOf(axes);
+  const oddities = odditiesOf(axes);
+  const layer = rawLayer(axes, ['explicit', 'explicit', 'explicit', 'same', 'valid']);
+  const plainest = toSpec({
+    axes: new Array(axes).fill({ kernel: 1, stride: 1, dilation: 1, padding: 0, outputPadding: 0, extra: 0 }),
+    paddingMode: 'explicit',
+    batch: 1,
+    unbatched: false,
+    groups: 1,
+    inChannels: 1,
+    outChannels: 1,
+    bias: false,
+    lists: false,
+  });
+  return {
+    name: `conv${axes}d` as OpName,
+    specUrl: `https://pytorch.org/docs/stable/generated/torch.nn.functional.conv${axes}d.html`,
+    inputs: ['input', 'weight', 'bias'],
+    dtypes: ['float32', 'float64'],
+    params: z.strictObject({
+      stride: intOrList.optional(),
+      padding: z.union([intOrList, z.enum(['same', 'valid'])]).optional(),
+      dilation: intOrList.optional(),
+      groups: integer.optional(),
+    }) as z.ZodType<Params>,
+    defaults,
+    unbatchedRank: axes + 1,
+    rules,
+    oddities,
+    normalise: (params) => {
+      const normal: Params = { groups: params.groups! };
+      for (const name of paramNames) {
+        const value = params[name]!;
+        const values = typeof value === 'string' ? value : perAxis(value, axes);
+        if (values === null) return null;
+        normal[name] = values;
+      }
+      return normal;
+    },
+    outputShape: (spec) => outputShape(spec, axes),
+    evaluate: (spec, inputs) => evaluate(spec, inputs, axes),
+    peakElements: (spec) => {
+      const padded = windowsOf(spec, axes).map((window) => window.output * window.stride + reach(window));
+      const channels = batchOf(spec, axes) * channelsOf(spec, axes);
+      return Math.max(elementCount(outputShape(spec, axes)), channels * elementCount(padded));
+    },
+    arbitrary: layer.map(toSpec, (spec) => fromSpec(spec as Spec, axes)),
+    features: (spec) => featuresOf(spec, axes),
+    twists: twistsOf(rules, oddities, plainest),
+  };
+}

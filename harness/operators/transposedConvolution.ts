@@ -1,0 +1,337 @@
+import { z } from 'zod';
+import { type RawLayer, rawLayer, spell, spelledAsLists } from '../arbitraries/layer.ts';
+import type { Inputs, OpName, Params } from '../core/case.ts';
+import { elementCount, type TensorData } from '../core/tensor.ts';
+import { type Oddity, type Operator, type Rule, type Spec, twistsOf } from './operator.ts';
+import {
+  axisValues,
+  batchOf,
+  biasRule,
+  channelsOf,
+  groupsOf,
+  inputSizeRule,
+  integer,
+  intOrList,
+  isUnbatched,
+  kernelOf,
+  perAxis,
+  reach,
+  replaced,
+  spatialOf,
+  type Window,
+  windowFeatures,
+  windowRules,
+  withChannels,
+  withParams,
+  withShapes,
+} from './window.ts';
+
+/*
+ * Transposed convolution over n spatial axes: the adjoint of convolution. Each input element adds a copy of the kernel to the
+ * output,
+ *
+ *   output[b, co, i·stride + k·dilation − padding] += input[b, ci, i] · weight[ci, co, k]   over all ci, i, k,
+ *
+ * where what falls outside the output is dropped. `padding` crops both ends; `output_padding` makes the output longer at its
+ * end; the bias is added last, everywhere.
+ * Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose1d.html
+ */
+
+const paramNames = ['stride', 'padding', 'output_padding', 'dilation'] as const;
+const defaults: Params = { stride: 1, padding: 0, output_padding: 0, groups: 1, dilation: 1 };
+
+interface TransposedWindow extends Window {
+  outputPadding: number;
+}
+
+function windowsOf(spec: Spec, axes: number): TransposedWindow[] {
+  const [stride, padding, outputPadding, dilation] = paramNames.map((name) => axisValues(spec.params, name, axes)) as [
+    number[],
+    number[],
+    number[],
+    number[],
+  ];
+  const kernel = kernelOf(spec);
+  return spatialOf(spec, axes).map((input, i) => {
+    const window = {
+      input,
+      kernel: kernel[i]!,
+      stride: stride[i]!,
+      dilation: dilation[i]!,
+      before: padding[i]!,
+      outputPadding: outputPadding[i]!,
+    };
+    const output = (input - 1) * window.stride - 2 * window.before + reach(window) + window.outputPadding + 1;
+    return { ...window, output };
+  });
+}
+
+function outChannelsOf(spec: Spec): number {
+  return spec.shapes.weight![1]! * groupsOf(spec);
+}
+
+function rulesOf(axes: number): Rule[] {
+  const batchZero = (spec: Spec) => batchOf(spec, axes) === 0;
+  return [
+    ...windowRules(axes, paramNames),
+    {
+      name: 'input channels',
+      holds: (spec) => channelsOf(spec, axes) === spec.shapes.weight![0],
+      message: (spec) =>
+        `input must have ${spec.shapes.weight![0]} channels, weight's first size: got ${channelsOf(spec, axes)}`,
+      breaks: (spec) => {
+        const channels = channelsOf(spec, axes);
+        return [channels + 1, channels - 1, 3 * channels].map((wrong) =>
+          withShapes(spec, { input: withChannels(spec, axes, wrong) }),
+        );
+      },
+    },
+    {
+      name: 'weight has output channels',
+      holds: (spec) => spec.shapes.weight![1]! >= 1,
+      message: (spec) => `weight's second size must be ≥ 1: got shape ${JSON.stringify(spec.shapes.weight)}`,
+      breaks: (spec) => [
+        withShapes(spec, {
+          weight: replaced(spec.shapes.weight!, 1, 0),
+          ...(spec.shapes.bias === undefined ? {} : { bias: [0] }),
+        }),
+      ],
+    },
+    biasRule(outChannelsOf),
+    {
+      name: 'output_padding < stride or dilation',
+      holds: (spec) =>
+        batchZero(spec) ||
+        windowsOf(spec, axes).every((window) => window.outputPadding < Math.max(window.stride, window.dilation)),
+      message: (spec) =>
+        `output_padding must be smaller than stride or dilation on every axis: got output_padding ${JSON.stringify(spec.params.output_padding)}, stride ${JSON.stringify(spec.params.stride)}, dilation ${JSON.stringify(spec.params.dilation)}`,
+      breaks: (spec) => {
+        const windows = windowsOf(spec, axes);
+        const last = windows[axes - 1]!;
+        const limit = Math.max(last.stride, last.dilation);
+        const values = windows.map((window) => window.outputPadding);
+        return [limit, limit + 6].map((value) =>
+          withParams(spec, { output_padding: replaced(values, axes - 1, value) }),
+        );
+      },
+    },
+    {
+      name: 'output not empty',
+      holds: (spec) => windowsOf(spec, axes).every((window) => window.output >= (batchZero(spec) ? 0 : 1)),
+      message: (spec) =>
+        `the output must not be empty: its sizes would be ${JSON.stringify(windowsOf(spec, axes).map((window) => window.output))}`,
+      breaks: (spec) => {
+        // With twice the padding cropped, the last axis ends at 0 or −1, or far below.
+        const windows = windowsOf(spec, axes);
+        const last = windows[axes - 1]!;
+        const crop = Math.ceil((last.output + 2 * last.before) / 2);
+        const values = windows.map((window) => window.before);
+        return [crop, crop + 5].map((value) => withParams(spec, { padding: replaced(values, axes - 1, value) }));
+      },
+    },
+    inputSizeRule(axes),
+  ];
+}
+
+function odditiesOf(axes: number): Oddity[] {
+  const batchZero = (spec: Spec): Spec =>
+    withShapes(spec, { input: [0, channelsOf(spec, axes), ...spatialOf(spec, axes)] });
+  const plainWindow = (spec: Spec): Spec =>
+    withParams(spec, { stride: 1, dilation: 1, padding: 0, output_padding: 0 });
+  return [
+    { name: 'batch 0', apply: batchZero },
+    { name: 'batch 0, dilation 0', apply: (spec) => withParams(batchZero(spec), { dilation: 0 }) },
+    {
+      name: 'batch 0, output_padding too large',
+      apply: (spec) => withParams(batchZero(spec), { output_padding: 11 }),
+    },
+    {
+      name: 'batch 0, output 0',
+      apply: (spec) => {
+        const plain = plainWindow(batchZero(spec));
+        const shapes = {
+          input: replaced(plain.shapes.input, plain.shapes.input.length - 1, 1),
+          weight: replaced(plain.shapes.weight!, axes + 1, 2),
+        };
+        return withParams(withShapes(plain, shapes), {
+          padding: replaced(new Array<number>(axes).fill(0), axes - 1, 1),
+        });
+      },
+    },
+    {
+      name: 'no input channels',
+      apply: (spec) =>
+        withShapes(spec, { input: withChannels(spec, axes, 0), weight: replaced(spec.shapes.weight!, 0, 0) }),
+    },
+  ];
+}
+
+function outputShape(spec: Spec, axes: number): number[] {
+  const shape = [outChannelsOf(spec), ...windowsOf(spec, axes).map((window) => window.output)];
+  return isUnbatched(spec, axes) ? shape : [spec.shapes.input[0]!, ...shape];
+}
+
+/** The definition for three spatial axes, of which the first ones may have size 1. */
+function evaluate(spec: Spec, inputs: Inputs<TensorData>, axes: number): Float64Array {
+  const out = new Float64Array(elementCount(outputShape(spec, axes)));
+  if (out.length === 0) return out;
+  const { input, weight, bias } = inputs;
+  const single = { input: 1, kernel: 1, stride: 1, dilation: 1, before: 0, output: 1 };
+  const [z, y, x] = [...new Array<Window>(3 - axes).fill(single), ...windowsOf(spec, axes)] as [Window, Window, Window];
+  const groups = groupsOf(spec);
+  const batch = batchOf(spec, axes);
+  const inChannels = spec.shapes.weight![0]!;
+  const inPerGroup = inChannels / groups;
+  const outPerGroup = spec.shapes.weight![1]!;
+  const outChannels = outPerGroup * groups;
+
+  for (let b = 0; b < batch; b++) {
+    for (let ci = 0; ci < inChannels; ci++) {
+      const firstChannel = Math.floor(ci / inPerGroup) * outPerGroup;
+      for (let co = 0; co < outPerGroup; co++) {
+        const channel = b * outChannels + firstChannel + co;
+        for (let iz = 0; iz < z.input; iz++) {
+          for (let iy = 0; iy < y.input; iy++) {
+            for (let ix = 0; ix < x.input; ix++) {
+              const value = input[(((b * inChannels + ci) * z.input + iz) * y.input + iy) * x.input + ix]!;
+              for (let kz = 0; kz < z.kernel; kz++) {
+                const oz = iz * z.stride + kz * z.dilation - z.before;
+                if (oz < 0 || oz >= z.output) continue;
+                for (let ky = 0; ky < y.kernel; ky++) {
+                  const oy = iy * y.stride + ky * y.dilation - y.before;
+                  if (oy < 0 || oy >= y.output) continue;
+                  for (let kx = 0; kx < x.kernel; kx++) {
+                    const ox = ix * x.stride + kx * x.dilation - x.before;
+                    if (ox < 0 || ox >= x.output) continue;
+                    const at = ((channel * z.output + oz) * y.output + oy) * x.output + ox;
+                    out[at]! +=
+                      value * weight![(((ci * outPerGroup + co) * z.kernel + kz) * y.kernel + ky) * x.kernel + kx]!;
+                  }
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+  if (bias !== undefined) {
+    const perChannel = z.output * y.output * x.output;
+    for (let at = 0; at < out.length; at++) out[at]! += bias[Math.floor(at / perChannel) % outChannels]!;
+  }
+  return out;
+}
+
+/** The shortest input whose output has at least one element. */
+function shortest(axis: { kernel: number; stride: number; dilation: number; padding: number; outputPadding: number }) {
+  return 1 + Math.max(0, Math.ceil((2 * axis.padding - reach(axis) - axis.outputPadding) / axis.stride));
+}
+
+function toSpec(raw: RawLayer): Spec {
+  const axes = raw.axes.map((axis) => ({
+    ...axis,
+    outputPadding: axis.outputPadding % Math.max(axis.stride, axis.dilation),
+  }));
+  const list = (pick: (axis: (typeof axes)[number]) => number) => spell(axes.map(pick), raw.lists);
+  const inner = [raw.groups * raw.inChannels, ...axes.map((axis) => shortest(axis) + axis.extra)];
+  return {
+    params: {
+      stride: list((axis) => axis.stride),
+      padding: list((axis) => axis.padding),
+      output_padding: list((axis) => axis.outputPadding),
+      groups: raw.groups,
+      dilation: list((axis) => axis.dilation),
+    },
+    shapes: {
+      input: raw.unbatched ? inner : [raw.batch, ...inner],
+      weight: [raw.groups * raw.inChannels, raw.outChannels, ...axes.map((axis) => axis.kernel)],
+      ...(raw.bias ? { bias: [raw.groups * raw.outChannels] } : {}),
+    },
+    dtypes: { input: 'float32', weight: 'float32', ...(raw.bias ? { bias: 'float32' as const } : {}) },
+  };
+}
+
+function fromSpec(spec: Spec, axes: number): RawLayer {
+  const groups = groupsOf(spec);
+  const weight = spec.shapes.weight!;
+  return {
+    axes: windowsOf(spec, axes).map((window) => {
+      const { kernel, stride, dilation, outputPadding } = window;
+      const axis = { kernel, stride, dilation, padding: window.before, outputPadding };
+      return { ...axis, extra: window.input - shortest(axis) };
+    }),
+    paddingMode: 'explicit',
+    batch: batchOf(spec, axes),
+    unbatched: isUnbatched(spec, axes),
+    groups,
+    inChannels: weight[0]! / groups,
+    outChannels: weight[1]!,
+    bias: spec.shapes.bias !== undefined,
+    lists: spelledAsLists(paramNames.map((name) => spec.params[name]!)),
+  };
+}
+
+function featuresOf(spec: Spec, axes: number): string[] {
+  const windows = windowsOf(spec, axes);
+  const features = windowFeatures(spec, axes, windows);
+  if (windows.some((window) => window.before > reach(window))) features.push('padding > reach');
+  else if (windows.some((window) => window.before > 0)) features.push('padding');
+  if (windows.some((window) => window.outputPadding >= window.stride)) features.push('output_padding ≥ stride');
+  else if (windows.some((window) => window.outputPadding > 0)) features.push('output_padding');
+  return features;
+}
+
+/** The transposed convolution over this many spatial axes. */
+export function transposedConvolution(axes: 1 | 2 | 3): Operator {
+  const rules = rulesOf(axes);
+  const oddities = odditiesOf(axes);
+  const plainest = toSpec({
+    axes: new Array(axes).fill({ kernel: 1, stride: 1, dilation: 1, padding: 0, outputPadding: 0, extra: 0 }),
+    paddingMode: 'explicit',
+    batch: 1,
+    unbatched: false,
+    groups: 1,
+    inChannels: 1,
+    outChannels: 1,
+    bias: false,
+    lists: false,
+  });
+  return {
+    name: `conv_transpose${axes}d` as OpName,
+    specUrl: `https://pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose${axes}d.html`,
+    inputs: ['input', 'weight', 'bias'],
+    dtypes: ['float32', 'float64'],
+    params: z.strictObject({
+      stride: intOrList.optional(),
+      padding: intOrList.optional(),
+      output_padding: intOrList.optional(),
+      groups: integer.optional(),
+      dilation: intOrList.optional(),
+    }) as z.ZodType<Params>,
+    defaults,
+    unbatchedRank: axes + 1,
+    rules,
+    oddities,
+    normalise: (params) => {
+      const normal: Params = { groups: params.groups! };
+      for (const name of paramNames) {
+        const values = perAxis(params[name]!, axes);
+        if (values === null) return null;
+        normal[name] = values;
+      }
+      return normal;
+    },
+    outputShape: (spec) => outputShape(spec, axes),
+    evaluate: (spec, inputs) => evaluate(spec, inputs, axes),
+    peakElements: (spec) => {
+      const full = windowsOf(spec, axes).map(
+        (window) => Math.max(1, window.input) * window.stride + reach(window) + window.outputPadding,
+      );
+      const channels = Math.max(channelsOf(spec, axes), outChannelsOf(spec));
+      return batchOf(spec, axes) * channels * elementCount(full);
+    },
+    arbitrary: rawLayer(axes, ['explicit']).map(toSpec, (spec) => fromSpec(spec as Spec, axes)),
+    features: (spec) => featuresOf(spec, axes),
+    twists: twistsOf(rules, oddities, plainest),
+  };
+}

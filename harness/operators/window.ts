@@ -1,0 +1,245 @@
+import { z } from 'zod';
+import type { ParamValue, Params } from '../core/case.ts';
+import type { Rule, Spec } from './operator.ts';
+
+/*
+ * What convolution and transposed convolution share: a window of `kernel` taps, `dilation` apart, that moves by `stride` over a
+ * number of spatial axes.
+ */
+
+/** The largest absolute value of a parameter; beyond it sizes are no sizes any more. */
+export const maxParameter = 2 ** 31 - 1;
+
+export const integer = z.int().min(-maxParameter).max(maxParameter);
+/** An int or a list of ints, as PyTorch accepts. */
+export const intOrList = z.union([integer, z.array(integer).max(8)]);
+
+/** One spatial axis of a window, with sizes in elements; `before` is the padding, or the crop, at its beginning. */
+export interface Window {
+  input: number;
+  kernel: number;
+  stride: number;
+  dilation: number;
+  before: number;
+  output: number;
+}
+
+/** The distance from a window's first tap to its last: dilation·(kernel − 1). */
+export function reach(window: Pick<Window, 'kernel' | 'dilation'>): number {
+  return window.dilation * (window.kernel - 1);
+}
+
+/** An int or list with one entry an axis, as PyTorch expands it; null where the list has another length. */
+export function perAxis(value: ParamValue, axes: number): number[] | null {
+  if (typeof value === 'number') return new Array<number>(axes).fill(value);
+  if (typeof value === 'string') return null;
+  if (value.length === axes) return [...value];
+  return value.length === 1 ? new Array<number>(axes).fill(value[0]!) : null;
+}
+
+/** As `perAxis`, for a parameter that is known to fit. */
+export function axisValues(params: Params, name: string, axes: number): number[] {
+  const values = perAxis(params[name]!, axes);
+  if (values === null) throw new Error(`${name} has no entry an axis: ${JSON.stringify(params[name])}`);
+  return values;
+}
+
+export function groupsOf(spec: Spec): number {
+  return spec.params.groups as number;
+}
+
+/** The batch size; 1 where the batch axis is left out. */
+export function batchOf(spec: Spec, axes: number): number {
+  return isUnbatched(spec, axes) ? 1 : spec.shapes.input[0]!;
+}
+
+export function isUnbatched(spec: Spec, axes: number): boolean {
+  return spec.shapes.input.length === axes + 1;
+}
+
+export function channelsOf(spec: Spec, axes: number): number {
+  return spec.shapes.input[spec.shapes.input.length - axes - 1]!;
+}
+
+/** The input's spatial sizes. */
+export function spatialOf(spec: Spec, axes: number): number[] {
+  return spec.shapes.input.slice(spec.shapes.input.length - axes);
+}
+
+export function kernelOf(spec: Spec): number[] {
+  return spec.shapes.weight!.slice(2);
+}
+
+export function withParams(spec: Spec, params: Params): Spec {
+  return { ...spec, params: { ...spec.params, ...params } };
+}
+
+export function withShapes(spec: Spec, shapes: Partial<Spec['shapes']>): Spec {
+  const dtypes = { ...spec.dtypes };
+  for (const name of ['weight', 'bias'] as const) {
+    if (shapes[name] !== undefined) dtypes[name] ??= spec.dtypes.input;
+  }
+  return { ...spec, dtypes, shapes: { ...spec.shapes, ...shapes } };
+}
+
+/** `list` with `value` at `axis`. */
+export function replaced(list: readonly number[], axis: number, value: number): number[] {
+  return list.map((old, i) => (i === axis ? value : old));
+}
+
+/** The input's shape with another number of channels. */
+export function withChannels(spec: Spec, axes: number, channels: number): number[] {
+  return replaced(spec.shapes.input, spec.shapes.input.length - axes - 1, channels);
+}
+
+function show(value: unknown): string {
+  return JSON.stringify(value);
+}
+
+/** Rules on a parameter that takes an int or a list with one entry an axis. */
+function lengthRule(name: string, axes: number): Rule {
+  return {
+    name: `${name} length`,
+    holds: (spec) => typeof spec.params[name] === 'string' || perAxis(spec.params[name]!, axes) !== null,
+    message: (spec) => `${name} must be an int or a list of ${axes}: got ${show(spec.params[name])}`,
+    breaks: (spec) => [
+      withParams(spec, { [name]: new Array<number>(axes + 1).fill(1) }),
+      withParams(spec, { [name]: [] }),
+      withParams(spec, { [name]: new Array<number>(axes + 3).fill(2) }),
+    ],
+  };
+}
+
+/** `name` ≥ `least` on every axis; `exempt` specs may go one lower. */
+function leastRule(name: string, axes: number, least: number, exempt: (spec: Spec) => boolean = () => false): Rule {
+  const broken = (spec: Spec, value: number): Spec => {
+    const old = spec.params[name]!;
+    const values = perAxis(old, axes) ?? new Array<number>(axes).fill(least);
+    return withParams(spec, { [name]: replaced(values, axes - 1, value) });
+  };
+  return {
+    name: `${name} ≥ ${least}`,
+    holds: (spec) => {
+      const limit = exempt(spec) ? least - 1 : least;
+      const value = spec.params[name]!;
+      return typeof value === 'string' || perAxis(value, axes)!.every((entry) => entry >= limit);
+    },
+    message: (spec) => `${name} must be ≥ ${least} on every axis: got ${show(spec.params[name])}`,
+    breaks: (spec) => [broken(spec, least - 1), broken(spec, least - 2), broken(spec, least - 7)],
+  };
+}
+
+/** The rules that every windowed operator begins with, up to parameters that can be relied on. */
+export function windowRules(axes: number, lists: readonly string[]): Rule[] {
+  const batchZero = (spec: Spec) => batchOf(spec, axes) === 0;
+  return [
+    {
+      name: 'input rank',
+      holds: (spec) => [axes + 1, axes + 2].includes(spec.shapes.input.length),
+      message: (spec) =>
+        `input must have ${axes + 2} dimensions, or ${axes + 1} without a batch: got shape ${show(spec.shapes.input)}`,
+      breaks: (spec) => [
+        withShapes(spec, { input: spec.shapes.input.slice(-axes) }),
+        withShapes(spec, { input: [1, ...new Array<number>(axes + 2 - spec.shapes.input.length).fill(1), ...spec.shapes.input] }),
+      ],
+    },
+    {
+      name: 'weight rank',
+      holds: (spec) => spec.shapes.weight!.length === axes + 2,
+      message: (spec) => `weight must have ${axes + 2} dimensions: got shape ${show(spec.shapes.weight)}`,
+      breaks: (spec) => [
+        withShapes(spec, { weight: spec.shapes.weight!.slice(1) }),
+        withShapes(spec, { weight: [...spec.shapes.weight!, 1] }),
+      ],
+    },
+    {
+      name: 'one dtype',
+      holds: (spec) => batchZero(spec) || Object.values(spec.dtypes).every((dtype) => dtype === spec.dtypes.input),
+      message: (spec) => `input, weight and bias must have one dtype: got ${Object.values(spec.dtypes).join(', ')}`,
+      breaks: (spec) => [{ ...spec, dtypes: { ...spec.dtypes, weight: 'float64' } }],
+    },
+    ...lists.map((name) => lengthRule(name, axes)),
+    leastRule('stride', axes, 1),
+    leastRule('padding', axes, 0),
+    leastRule('dilation', axes, 1, batchZero),
+    ...(lists.includes('output_padding') ? [leastRule('output_padding', axes, 0)] : []),
+    {
+      name: 'groups ≥ 1',
+      holds: (spec) => groupsOf(spec) >= 1,
+      message: (spec) => `groups must be ≥ 1: got ${groupsOf(spec)}`,
+      breaks: (spec) => [0, -1, -6].map((groups) => withParams(spec, { groups })),
+    },
+    {
+      name: 'weight not empty',
+      holds: (spec) => spec.shapes.weight!.every((size, axis) => axis === 1 || size >= 1),
+      message: (spec) => `weight must not be empty: got shape ${show(spec.shapes.weight)}`,
+      breaks: (spec) => [
+        withShapes(spec, { weight: replaced(spec.shapes.weight!, axes + 1, 0) }),
+        withShapes(spec, { weight: replaced(spec.shapes.weight!, 0, 0) }),
+      ],
+    },
+    {
+      name: 'groups divide weight',
+      holds: (spec) => spec.shapes.weight![0]! % groupsOf(spec) === 0,
+      message: (spec) => `groups must divide weight's first size, ${spec.shapes.weight![0]}: got ${groupsOf(spec)}`,
+      breaks: (spec) => {
+        const first = spec.shapes.weight![0]!;
+        return [withParams(spec, { groups: first + 1 }), withParams(spec, { groups: 3 * first + 2 })];
+      },
+    },
+  ];
+}
+
+/** The rule on bias, whose size is the number of output channels. */
+export function biasRule(outChannels: (spec: Spec) => number): Rule {
+  return {
+    name: 'bias size',
+    holds: (spec) => {
+      const { bias } = spec.shapes;
+      return bias === undefined || (bias.length === 1 && bias[0] === outChannels(spec));
+    },
+    message: (spec) => `bias must have shape [${outChannels(spec)}]: got ${show(spec.shapes.bias)}`,
+    breaks: (spec) => {
+      const size = outChannels(spec);
+      return [[size + 1], [size, 1], [], [4 * size + 3]].map((bias) => withShapes(spec, { bias }));
+    },
+  };
+}
+
+/** Input axes of size 0 are taken only where there is nothing to compute anyway. */
+export function inputSizeRule(axes: number): Rule {
+  return {
+    name: 'input not empty',
+    holds: (spec) =>
+      batchOf(spec, axes) === 0 || channelsOf(spec, axes) === 0 || spatialOf(spec, axes).every((size) => size >= 1),
+    message: (spec) => `input must not be empty in a spatial axis: got shape ${show(spec.shapes.input)}`,
+    breaks: (spec) => [withShapes(spec, { input: replaced(spec.shapes.input, spec.shapes.input.length - 1, 0) })],
+  };
+}
+
+/** Features that both families share. */
+export function windowFeatures(spec: Spec, axes: number, windows: readonly Window[]): string[] {
+  const features: string[] = [];
+  const note = (name: string, present: boolean) => {
+    if (present) features.push(name);
+  };
+  note('unbatched', isUnbatched(spec, axes));
+  note('batch 0', batchOf(spec, axes) === 0);
+  note('batch', batchOf(spec, axes) > 1);
+  note('groups', groupsOf(spec) > 1);
+  note('channels', channelsOf(spec, axes) > groupsOf(spec));
+  note('bias', spec.shapes.bias !== undefined);
+  note(
+    'kernel',
+    windows.some((window) => window.kernel > 1),
+  );
+  note(
+    'stride',
+    windows.some((window) => window.stride > 1),
+  );
+  note(
+    'dilation',
+    windows.some((window) => window.dilation > 1),
+  );
+  return features;
+}

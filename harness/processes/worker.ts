@@ -1,0 +1,125 @@
+import { writeSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { Worker } from 'node:worker_threads';
+import type { Backend, Call } from '../core/backend.ts';
+import { type Inputs, mapInputs } from '../core/case.ts';
+import { messageOf } from '../core/errors.ts';
+import { bytesOf, dtypeOf, elementCount, sameShape, type Tensor } from '../core/tensor.ts';
+import { encodeFrame, type Frame, FrameReader } from './frames.ts';
+import { loadBackends } from './module.ts';
+
+/*
+ * The process that a JavaScript backend runs in: `node worker.js URL`. Speaks oracles/PROTOCOL.md on file descriptors 3 and 4;
+ * what the backend prints goes elsewhere. It ends when its requests end.
+ */
+
+const requestsFd = 3;
+const repliesFd = 4;
+
+/** Written at once, so that a case that kills the process is the first one without a reply. */
+function reply(frame: Buffer): void {
+  for (let at = 0; at < frame.length; ) at += writeSync(repliesFd, frame, at);
+}
+
+/** Ends this process when its parent is gone, also while a backend hangs. */
+function watchParent(): void {
+  const source = `
+    const parent = process.ppid;
+    setInterval(() => { if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL'); }, 500);
+  `;
+  new Worker(source, { eval: true }).unref();
+}
+
+/** What of the inputs is not as it was. */
+function changedInputs(inputs: Inputs<Tensor>, before: Map<string, { bytes: Buffer; shape: number[] }>): string[] {
+  const changed: string[] = [];
+  for (const [name, { bytes, shape }] of before) {
+    const tensor = inputs[name as keyof Inputs<Tensor>] as Tensor | undefined;
+    const same = dtypeOf(tensor?.data) !== null && sameShape(tensor!.shape, shape) && bytes.equals(bytesOf(tensor!.data));
+    if (!same) changed.push(name);
+  }
+  return changed;
+}
+
+/** Why this is no tensor, or null where it is one. */
+function malformed(value: unknown): { what: 'shape' | 'dtype'; reason: string } | null {
+  if (typeof value !== 'object' || value === null) return { what: 'dtype', reason: `returned ${value}, not a tensor` };
+  const { dtype, shape, data } = value as Partial<Tensor>;
+  const stored = dtypeOf(data);
+  if (stored === null) return { what: 'dtype', reason: 'returned data that is no Float32Array, Float64Array or Int32Array' };
+  if (stored !== dtype) return { what: 'dtype', reason: `returned dtype ${dtype} with data of dtype ${stored}` };
+  if (!Array.isArray(shape) || !shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
+    return { what: 'shape', reason: `returned the shape ${JSON.stringify(shape)}` };
+  }
+  if (elementCount(shape) !== data!.length) {
+    return { what: 'shape', reason: `returned ${data!.length} elements for the shape ${JSON.stringify(shape)}` };
+  }
+  return null;
+}
+
+async function answer(backend: Backend, frame: Frame): Promise<Buffer> {
+  const call = { op: frame.header.op, params: frame.header.params } as Call;
+  const inputs = frame.tensors as unknown as Inputs<Tensor>;
+  const before = new Map(
+    Object.entries(frame.tensors).map(([name, tensor]) => [
+      name,
+      { bytes: Buffer.from(bytesOf(tensor.data)), shape: [...tensor.shape] },
+    ]),
+  );
+  let output: Tensor;
+  try {
+    if (backend.supports !== undefined) {
+      const shapes = mapInputs(inputs, ({ shape }) => [...shape]);
+      const dtypes = mapInputs(inputs, ({ dtype }) => dtype);
+      const supported = backend.supports({ ...call, shapes, dtypes });
+      if (supported !== true) return encodeFrame(frame.id, { type: 'unsupported', reason: String(supported) });
+    }
+    output = await backend.run(call, inputs);
+  } catch (error) {
+    const changed = changedInputs(inputs, before);
+    if (changed.length > 0) return encodeFrame(frame.id, { type: 'side-effect', changed });
+    return encodeFrame(frame.id, { type: 'rejected', reason: messageOf(error) });
+  }
+  const changed = changedInputs(inputs, before);
+  if (changed.length > 0) return encodeFrame(frame.id, { type: 'side-effect', changed });
+  const problem = malformed(output);
+  if (problem !== null) return encodeFrame(frame.id, { type: 'malformed', ...problem });
+  const { dtype, shape, data } = output;
+  return encodeFrame(frame.id, { type: 'ok' }, { output: { dtype, shape, data } });
+}
+
+/** Answers requests one after the other, in the order in which they come. */
+async function serve(backends: readonly Backend[]): Promise<void> {
+  const requests = new Socket({ fd: requestsFd, readable: true, writable: false });
+  const reader = new FrameReader();
+  for await (const piece of requests) {
+    for (const frame of reader.push(piece as Buffer)) {
+      const backend = backends[Number(frame.header.backend ?? 0)];
+      if (backend === undefined) throw new Error(`no backend ${frame.header.backend}`);
+      reply(await answer(backend, frame));
+    }
+  }
+  for (const backend of backends) await backend.dispose?.();
+}
+
+async function main(url: string): Promise<void> {
+  watchParent();
+  let backends: Backend[];
+  try {
+    backends = await loadBackends(url);
+  } catch (error) {
+    reply(encodeFrame(0, { type: 'failed', reason: messageOf(error) }));
+    process.exit(1);
+  }
+  const hello = backends.map(({ name, version, strict = false, flushesDenormals = false }) => ({
+    name,
+    version,
+    strict,
+    flushesDenormals,
+  }));
+  reply(encodeFrame(0, { type: 'hello', protocol: 1, backends: hello, versions: { node: process.version } }));
+  await serve(backends);
+  process.exit(0);
+}
+
+await main(process.argv[2]!);

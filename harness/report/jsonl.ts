@@ -1,0 +1,63 @@
+import { caseSchema } from '../core/case.ts';
+import { toJsonNumber } from '../core/json.ts';
+import type { Report } from './report.ts';
+
+/** One JSON object a line on standard output; what people want to know goes to standard error. */
+export function jsonlReport(out: NodeJS.WritableStream, err: NodeJS.WritableStream): Report {
+  const line = (value: object) => out.write(`${JSON.stringify(value)}\n`);
+  return {
+    begin: (seed) => err.write(`seed ${seed}\n`),
+    progress: () => {},
+    finding: ({ counterexample, file }) => {
+      const { id, signature, op, backend, kind, elements, before, reason } = counterexample;
+      if (file === null) return;
+      line({
+        schema: 'convdiff/counterexample@1',
+        id,
+        file,
+        signature,
+        op,
+        backend,
+        kind,
+        elements,
+        case: { ...counterexample.case, schema: caseSchema },
+        before,
+        reason,
+      });
+    },
+    result: ({ case: name, op, backend, verdict, knownIssue }) => {
+      const agrees = verdict.verdict === 'agree';
+      const mismatch = verdict.verdict === 'mismatch' ? verdict : null;
+      const culprit = mismatch?.culprit ?? null;
+      const number = (value: number | null) => (value === null ? null : toJsonNumber(value));
+      line({
+        schema: 'convdiff/result@1',
+        case: name,
+        op,
+        backend,
+        verdict: verdict.verdict,
+        kind: mismatch?.kind ?? null,
+        shape: agrees ? verdict.shape : (mismatch?.shape ?? null),
+        worst: number(agrees ? verdict.worst : culprit === null ? null : Math.abs(culprit.got - culprit.want)),
+        bound: number(agrees ? verdict.bound : (culprit?.allowed ?? null)),
+        reason: agrees ? null : verdict.reason,
+        ...(knownIssue === null ? {} : { knownIssue }),
+      });
+    },
+    end: ({ seed, cases, comparisons, seconds, counterexamples, known, exit, tallies, why }) => {
+      const benched = [...tallies].filter(([, tally]) => tally.benched).map(([name]) => name);
+      line({
+        schema: 'convdiff/summary@1',
+        seed,
+        cases,
+        comparisons,
+        seconds: Math.round(seconds * 1000) / 1000,
+        counterexamples,
+        known,
+        exit,
+        ...(benched.length === 0 ? {} : { benched }),
+        ...(why === null ? {} : { why }),
+      });
+    },
+  };
+}

@@ -1,0 +1,41 @@
+import type { Finding, Progress, Tally } from '../campaign/campaign.ts';
+import type { OpName } from '../core/case.ts';
+import type { Verdict } from '../core/verdict.ts';
+
+/** One case's verdict on one backend, of `check`, `try` and `replay`. */
+export interface Result {
+  /** The case as it was named. */
+  case: string;
+  op: OpName;
+  backend: string;
+  verdict: Verdict;
+  /** The known issue that explains a mismatch, if any. */
+  knownIssue: string | null;
+}
+
+/** How a command ends. */
+export interface Summary {
+  seed: number | null;
+  cases: number;
+  /** Pairs of case and backend that were compared. */
+  comparisons: number;
+  seconds: number;
+  /** Bugs that are not known issues; for `check`, `try` and `replay` the mismatches. */
+  counterexamples: number;
+  known: number;
+  exit: number;
+  /** By backend. */
+  tallies: ReadonlyMap<string, Tally>;
+  /** Why the exit code is what it is, in words. */
+  why: string | null;
+}
+
+/** Where a command's results go, for people or for programs. */
+export interface Report {
+  /** Before a campaign: what it is going to do. */
+  begin(seed: number, ops: readonly OpName[], backends: readonly string[], budget: string): void;
+  progress(progress: Progress, share: number | null): void;
+  finding(finding: Finding): void;
+  result(result: Result): void;
+  end(summary: Summary): void;
+}

@@ -1,0 +1,49 @@
+import type { Case, JsonNumber, ParamValue, TensorSpec } from '../core/case.ts';
+import { elementCount } from '../core/tensor.ts';
+
+/** Tensors with up to so many elements are written out. */
+const maxShown = 16;
+
+function nested(values: readonly JsonNumber[], shape: readonly number[]): string {
+  if (shape.length === 0) return String(values[0]);
+  const inner = shape.slice(1);
+  const step = elementCount(inner);
+  const parts = Array.from({ length: shape[0]! }, (_, i) => nested(values.slice(i * step, (i + 1) * step), inner));
+  return `[${parts.join(', ')}]`;
+}
+
+function tensorWords({ shape, data, dtype }: TensorSpec): string {
+  const suffix = dtype === 'float32' ? '' : ` ${dtype}`;
+  if (data.kind === 'inline' && elementCount(shape) <= maxShown) return `${nested(data.values, shape)}${suffix}`;
+  const source = data.kind === 'inline' ? 'inline' : `${data.values}, seed ${data.seed}`;
+  return `(${shape.join(', ')}) of ${source}${suffix}`;
+}
+
+function paramWords(value: ParamValue): string {
+  if (typeof value === 'string') return `'${value}'`;
+  return typeof value === 'number' ? String(value) : `[${value.join(', ')}]`;
+}
+
+/** A case on one line, as a call of torch.nn.functional. */
+export function caseWords({ op, params, inputs }: Case): string {
+  const tensors = Object.entries(inputs).map(([name, spec]) => `${name}=${tensorWords(spec)}`);
+  const rest = Object.entries(params).map(([name, value]) => `${name}=${paramWords(value)}`);
+  return `${op}(${[...tensors, ...rest].join(', ')})`;
+}
+
+/** 1234567 as 1,234,567. */
+export function groupDigits(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
+}
+
+/** "1 case", "2 cases". */
+export function plural(count: number, noun: string): string {
+  return `${groupDigits(count)} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** Seconds as people say them: 4.2 s, 3 min 20 s. */
+export function durationWords(seconds: number): string {
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}

@@ -1,0 +1,73 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { Case } from '../core/case.ts';
+import { UsageError } from '../core/errors.ts';
+import { mismatchKinds } from '../core/verdict.ts';
+import { parseCase, readJson } from './caseFile.ts';
+
+const schema = z.strictObject({
+  schema: z.literal('convdiff/known-issue@1'),
+  title: z.string(),
+  /** The operators that it shows in. */
+  ops: z.array(z.string()),
+  backend: z.string(),
+  /** Releases of the backend that have it. */
+  versions: z.array(z.string()),
+  kind: z.enum(mismatchKinds),
+  /** Features that a failing case must have. */
+  features: z.array(z.string()),
+  /** Features that it must not have. */
+  without: z.array(z.string()),
+  /** Why it is the backend that is wrong, and how. */
+  explanation: z.string(),
+  /** Where the backend's authors have it, or null. */
+  upstream: z.string().nullable(),
+  /** The smallest case that shows it. */
+  case: z.unknown(),
+});
+
+/** A defect of a released backend that we know of: counted where it shows, and not reported again. */
+export interface KnownIssue extends Omit<z.infer<typeof schema>, 'case'> {
+  /** Its file's name, without the ending. */
+  id: string;
+  case: Case;
+}
+
+/** All known issues in a folder. Throws UsageError on a bad file. */
+export function readKnownIssues(folder: string): KnownIssue[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.json'))
+    .sort()
+    .map((name) => {
+      const file = join(folder, name);
+      const parsed = schema.safeParse(readJson(file, file));
+      if (!parsed.success) {
+        const issue = parsed.error.issues[0]!;
+        throw new UsageError(`${file}: ${issue.path.join('.')}: ${issue.message}`);
+      }
+      return { ...parsed.data, id: name.replace(/\.json$/, ''), case: parseCase(parsed.data.case, `${file}: case`) };
+    });
+}
+
+/** What of a failure a known issue is recognised by. */
+export interface Recognisable {
+  op: string;
+  backend: string;
+  version: string;
+  kind: string;
+  features: readonly string[];
+}
+
+/** The known issue that explains a failure, if one does. */
+export function recognise(issues: readonly KnownIssue[], failure: Recognisable): KnownIssue | null {
+  const explains = (issue: KnownIssue): boolean =>
+    issue.ops.includes(failure.op) &&
+    issue.backend === failure.backend &&
+    issue.versions.includes(failure.version) &&
+    issue.kind === failure.kind &&
+    issue.features.every((feature) => failure.features.includes(feature)) &&
+    !issue.without.some((feature) => failure.features.includes(feature));
+  return issues.find(explains) ?? null;
+}

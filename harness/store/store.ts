@@ -1,0 +1,72 @@
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { UsageError } from '../core/errors.ts';
+import { writeAtomically } from './atomic.ts';
+import { readJson } from './caseFile.ts';
+import { type Counterexample, parseCounterexample } from './counterexample.ts';
+
+/** A counterexample and the file that it is in. */
+export interface Saved {
+  file: string;
+  counterexample: Counterexample;
+}
+
+function safe(name: string): string {
+  return name.replace(/[^A-Za-z0-9._-]+/g, '_').slice(0, 60);
+}
+
+/** A folder of counterexamples, one file a signature. */
+export class Store {
+  readonly folder: string;
+
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /** Makes sure, before any work is done, that results can be saved. Throws UsageError. */
+  checkWritable(): void {
+    const probe = join(this.folder, `.probe-${process.pid}`);
+    try {
+      mkdirSync(this.folder, { recursive: true });
+      writeAtomically(probe, '');
+      rmSync(probe);
+    } catch (error) {
+      throw new UsageError(
+        `the store ${this.folder} cannot be written (${(error as NodeJS.ErrnoException).code}): name another folder with --store`,
+      );
+    }
+  }
+
+  /** All that is saved, by file name; an empty list where there is no such folder. Throws UsageError on a bad file. */
+  list(): Saved[] {
+    if (!existsSync(this.folder)) return [];
+    let names: string[];
+    try {
+      names = readdirSync(this.folder);
+    } catch (error) {
+      throw new UsageError(`the store ${this.folder} cannot be read: ${(error as NodeJS.ErrnoException).code}`);
+    }
+    return names
+      .filter((name) => name.endsWith('.json'))
+      .sort()
+      .map((name) => this.read(join(this.folder, name)));
+  }
+
+  read(file: string): Saved {
+    return { file, counterexample: parseCounterexample(readJson(file, file), file) };
+  }
+
+  /** Saves a counterexample under its signature; one that is there already and no larger stays. Returns its file. */
+  save(counterexample: Counterexample): string {
+    const { op, backend, kind, id, shrunk } = counterexample;
+    const stem = `${safe(op)}-${safe(backend)}-${kind}-${id}`;
+    const file = join(this.folder, shrunk ? `${stem}.json` : `${stem}.unshrunk.json`);
+    if (existsSync(file) && this.read(file).counterexample.elements <= counterexample.elements) return file;
+    writeAtomically(file, `${JSON.stringify(counterexample, null, 1)}\n`);
+    return file;
+  }
+
+  remove(file: string): void {
+    rmSync(file, { force: true });
+  }
+}
