@@ -8,8 +8,9 @@ import os
 import signal
 import struct
 import sys
+import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 REQUESTS_FD = 3
@@ -21,6 +22,8 @@ MAX_JSON_BYTES = 2**20
 MAX_DATA_BYTES = 2**30
 BYTES_PER_ELEMENT = {"float32": 4, "float64": 8, "int32": 4}
 READ_BYTES = 2**18
+HELD_REPLIES = 16
+HELD_SECONDS = 0.01
 
 
 class Tensor(NamedTuple):
@@ -60,9 +63,9 @@ def encode(request_id: int, header: dict[str, Any], tensors: dict[str, Tensor] |
     return fields + struct.pack("<2I", zlib.crc32(body, zlib.crc32(fields)), 0) + body
 
 
-def frame_length(head: bytes | bytearray) -> int:
-    """The length of the frame with this header; refuses a size before anything is allocated for it."""
-    magic, _, json_length, data_length, _, _ = HEADER.unpack_from(head)
+def frame_length(head: bytes | bytearray, start: int = 0) -> int:
+    """The length of the frame that begins at `start`; refuses a size before anything is allocated for it."""
+    magic, _, json_length, data_length, _, _ = HEADER.unpack_from(head, start)
     if magic != MAGIC:
         raise FrameError("bytes that do not begin with the magic number")
     if json_length > MAX_JSON_BYTES or data_length > MAX_DATA_BYTES:
@@ -91,21 +94,47 @@ def decode(frame: bytearray) -> Frame:
     return Frame(request_id, header, tensors)
 
 
-def write(data: bytes) -> None:
-    """Writes at once, so that a case that kills the process is the first one without a reply."""
+def write(data: bytes | bytearray) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(REPLIES_FD, view) :]
 
 
-def read_frames():
+class Replies:
+    """Replies on their way out: held back until there are HELD_REPLIES, or HELD_SECONDS since the first."""
+
+    def __init__(self) -> None:
+        self.held = bytearray()
+        self.count = 0
+        self.since = 0.0
+
+    def add(self, frame: bytes) -> None:
+        if self.count == 0:
+            self.since = time.monotonic()
+        self.held += frame
+        self.count += 1
+        if self.count >= HELD_REPLIES or time.monotonic() - self.since >= HELD_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        write(self.held)
+        self.held = bytearray()
+        self.count = 0
+
+
+def read_frames(before_waiting: Callable[[], None] = lambda: None) -> Iterator[Frame]:
     """The frames on the requests' file descriptor, until it is closed."""
     pending = bytearray()
     while True:
-        while len(pending) >= HEADER.size and len(pending) >= (wanted := frame_length(pending)):
-            frame = pending[:wanted]
-            del pending[:wanted]
-            yield decode(frame)
+        start = 0
+        while len(pending) - start >= HEADER.size:
+            wanted = frame_length(pending, start)
+            if len(pending) - start < wanted:
+                break
+            yield decode(pending[start : start + wanted])
+            start += wanted
+        del pending[:start]
+        before_waiting()
         piece = os.read(REQUESTS_FD, READ_BYTES)
         if not piece:
             return
@@ -131,6 +160,7 @@ def serve(
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent()
     write(encode(0, {"type": "hello", "protocol": PROTOCOL, "backends": [backend], "versions": versions}))
-    for frame in read_frames():
+    replies = Replies()
+    for frame in read_frames(replies.flush):
         header, tensors = run(frame.header["op"], frame.header["params"], frame.tensors)
-        write(encode(frame.request_id, header, tensors))
+        replies.add(encode(frame.request_id, header, tensors))

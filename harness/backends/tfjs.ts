@@ -19,10 +19,10 @@ export function tfjsBackend(name: string, flushesDenormals = false): Backend {
       const spec = checkedSpec(call, inputs);
       const plan = planOf(call.op, call.params, spec.shapes, operatorOf(call.op).outputShape(spec));
       const { dtype } = inputs.input;
-      const data = tf.tidy(() => {
-        const operands = mapInputs(inputs, (tensor) => tf.tensor(tensor.data, tensor.shape, tensor.dtype as 'float32'));
-        return execute(plan, operands as never).dataSync() as Float32Array | Int32Array;
-      });
+      const operands = mapInputs(inputs, (tensor) => tf.tensor(tensor.data, tensor.shape, tensor.dtype as 'float32'));
+      const result = execute(plan, operands as never);
+      const data = result.dataSync() as Float32Array | Int32Array;
+      tf.dispose([result, ...Object.values(operands)]);
       return { dtype: dtype as DType, shape: [...plan.outputShape], data };
     },
   };

@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
 import type { OpName } from '../core/case.ts';
+import { HarnessError } from '../core/errors.ts';
 import type { Verdict } from '../core/verdict.ts';
 import { type Call, prepare } from '../operators/call.ts';
 import type { Request } from '../processes/runner.ts';
@@ -66,7 +67,9 @@ export interface CampaignResult extends Progress {
   seed: number;
   findings: readonly Finding[];
   /** How the campaign came to its end. */
-  end: 'runs' | 'time' | 'interrupted' | 'no backend left';
+  end: 'runs' | 'time' | 'interrupted' | 'no backend left' | 'no oracle';
+  /** Why there is no oracle any more. */
+  failure: HarnessError | null;
 }
 
 export function emptyTally(): Tally {
@@ -105,6 +108,12 @@ interface Drawn {
   judgements: Judgement[];
 }
 
+/** A batch that is being run, and those of its cases that have all their verdicts. */
+interface UnderWay {
+  whole: Promise<Drawn[]>;
+  judged: Drawn[];
+}
+
 /** A hunt for disagreements: draws, runs and compares batch after batch, and looks into what fails. */
 export class Campaign {
   readonly #options: CampaignOptions;
@@ -112,6 +121,7 @@ export class Campaign {
   readonly #findings: Finding[] = [];
   readonly #shrinks = new Map<string, number>();
   readonly #started_ms = performance.now();
+  readonly #underWay: UnderWay[] = [];
   #cases = 0;
 
   constructor(options: CampaignOptions) {
@@ -119,29 +129,38 @@ export class Campaign {
     for (const { name } of options.session.contenders) this.#tallies.set(name, emptyTally());
   }
 
-  /** Throws HarnessError where the oracle cannot go on. */
   async run(): Promise<CampaignResult> {
-    const underWay: Promise<Drawn[]>[] = [];
+    let end: CampaignResult['end'];
+    let failure: HarnessError | null = null;
+    try {
+      end = await this.#batches();
+    } catch (error) {
+      if (!(error instanceof HarnessError)) throw error;
+      end = 'no oracle';
+      failure = error;
+    }
+    if (end === 'interrupted' || end === 'no oracle') {
+      for (const { judged } of this.#underWay.splice(0)) await this.#take(judged);
+    }
+    return { ...this.#progress(null), seed: this.#options.seed, findings: this.#findings, end, failure };
+  }
+
+  async #batches(): Promise<CampaignResult['end']> {
     let next = 0;
     let end: CampaignResult['end'] | null = null;
     for (;;) {
-      while (end === null && underWay.length < batchesAhead) {
+      while (end === null && this.#underWay.length < batchesAhead) {
         end = this.#isOver(next);
-        if (end !== null) break;
-        const batch = this.#runBatch(next++);
-        batch.catch(() => {});
-        underWay.push(batch);
+        if (end === null) this.#underWay.push(this.#startBatch(next++));
       }
-      const oldest = underWay.shift();
-      if (oldest === undefined) break;
-      const batch = await unlessAborted(oldest, this.#options.signal);
-      if (batch !== null) await this.#take(batch);
-      if (this.#options.signal.aborted) {
-        end = 'interrupted';
-        break;
-      }
+      const oldest = this.#underWay[0];
+      if (oldest === undefined) return end!;
+      const whole = await unlessAborted(oldest.whole, this.#options.signal);
+      if (whole === null) return 'interrupted';
+      this.#underWay.shift();
+      await this.#take(whole);
+      if (this.#options.signal.aborted) return 'interrupted';
     }
-    return { ...this.#progress(null), seed: this.#options.seed, findings: this.#findings, end: end ?? 'interrupted' };
   }
 
   #isOver(next: number): CampaignResult['end'] | null {
@@ -153,15 +172,20 @@ export class Campaign {
     return null;
   }
 
-  async #runBatch(batch: number): Promise<Drawn[]> {
+  #startBatch(batch: number): UnderWay {
     const { seed, ops, runs, session } = this.#options;
     const size = runs === null ? batchSize : Math.min(batchSize, runs - batch * batchSize);
-    return Promise.all(
+    const judged: Drawn[] = [];
+    const whole = Promise.all(
       drawBatch(seed, batch, ops, size).map(async ({ op, draw }, index) => {
         const call = prepare(caseOf(op, draw));
-        return { batch, index, draw, call, judgements: await session.judge(call) };
+        const drawn = { batch, index, draw, call, judgements: await session.judge(call) };
+        judged.push(drawn);
+        return drawn;
       }),
     );
+    whole.catch(() => {});
+    return { whole, judged };
   }
 
   async #take(batch: Drawn[]): Promise<void> {
@@ -173,7 +197,6 @@ export class Campaign {
     this.#options.onProgress(this.#progress(null));
     for (const drawn of batch) {
       for (const judgement of drawn.judgements) {
-        if (this.#options.signal.aborted) return;
         if (judgement.verdict.verdict === 'mismatch') await this.#lookInto(drawn, judgement, judgement.verdict);
       }
     }
@@ -195,13 +218,16 @@ export class Campaign {
 
     const asItStands: Failure = { call: drawn.call, mismatch, before: before.map((request) => request.case) };
     const { store } = this.#options;
-    const unshrunk = store.save(this.#counterexample(drawn, contender, asItStands, false));
+    const raw = this.#counterexample(drawn, contender, asItStands, false);
+    if (this.#options.signal.aborted) return this.#note(contender, raw, asItStands);
+    const unshrunk = store.save(raw);
     const smallest = await investigate(asItStands, {
       contender,
       oracle: this.#options.session.oracle,
       draw: drawn.draw,
       past: past().map((request: Request) => request.case),
       signal: this.#options.signal,
+      campaignEnd_ms: this.#started_ms + (this.#options.time_ms ?? Number.POSITIVE_INFINITY),
     });
     this.#note(contender, this.#counterexample(drawn, contender, smallest, true), smallest);
     store.remove(unshrunk);

@@ -7,6 +7,8 @@ import { type Failure, Trial } from './trial.ts';
 
 /** Shrinking one failure may take so long; what it has by then is saved. */
 const shrinkTime_ms = 20_000;
+/** And so long after the campaign's time is up. */
+const overtime_ms = 2_000;
 
 export interface Circumstances {
   contender: Contender;
@@ -16,6 +18,8 @@ export interface Circumstances {
   /** What the backend's process had run before. */
   past: readonly Case[];
   signal: AbortSignal;
+  /** When the campaign's time is up, on performance.now's clock; shrinking gets a little more. */
+  campaignEnd_ms: number;
 }
 
 /**
@@ -23,10 +27,12 @@ export interface Circumstances {
  * a fresh process nor after the cases that ran before it is `unstable`: two runs differ.
  */
 export async function investigate(failure: Failure, circumstances: Circumstances): Promise<Failure> {
-  const { contender, oracle, draw, past, signal } = circumstances;
+  const { contender, oracle, draw, past, signal, campaignEnd_ms } = circumstances;
   const trial = new Trial(contender, oracle, failure);
   try {
-    const until = { deadline_ms: performance.now() + shrinkTime_ms, signal };
+    const now_ms = performance.now();
+    const deadline_ms = Math.min(now_ms + shrinkTime_ms, Math.max(now_ms, campaignEnd_ms) + overtime_ms);
+    const until = { deadline_ms, signal };
     const reproduced = await reproduce(failure, past, trial);
     if (reproduced === null) return unstable(failure);
     const smallest = await shrink(reproduced, draw, trial, until);
@@ -40,11 +46,14 @@ export async function investigate(failure: Failure, circumstances: Circumstances
   }
 }
 
+/** The failure with as little history as it takes of: none, what was seen to lead to a death, all that had run before. */
 async function reproduce(failure: Failure, past: readonly Case[], trial: Trial): Promise<Failure | null> {
-  const { call, before } = failure;
-  const again = await trial.alone(call.case, before);
-  if (again !== null) return again;
-  return past.length > before.length ? trial.alone(call.case, past) : null;
+  const histories = [[], failure.before, past].filter((history, i) => i === 0 || history.length > 0);
+  for (const history of histories) {
+    const again = await trial.alone(failure.call.case, history);
+    if (again !== null) return again;
+  }
+  return null;
 }
 
 function unstable(failure: Failure): Failure {

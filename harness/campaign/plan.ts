@@ -38,7 +38,7 @@ function repeat<T>(value: T, times: number): T[] {
 }
 
 /** A parameter is left out where it has PyTorch's default: `stride=[1]` stays, `stride=1` goes. */
-function spelledOut(operator: Operator, params: Params): Params {
+export function spelledOut(operator: Operator, params: Params): Params {
   return Object.fromEntries(Object.entries(params).filter(([name, value]) => value !== operator.defaults[name]));
 }
 

@@ -1,7 +1,7 @@
 import { compare } from '../compare/compare.ts';
 import type { Verdict } from '../core/verdict.ts';
 import { prepare } from '../operators/call.ts';
-import { isDeath, type Request, runFresh } from '../processes/runner.ts';
+import { type Request, runFresh } from '../processes/runner.ts';
 import type { Counterexample } from '../store/counterexample.ts';
 import type { Oracle } from './oracle.ts';
 import { type Contender, requestFor } from './session.ts';
@@ -23,12 +23,9 @@ export async function replayOn(
     .map((earlier) => requestFor(prepare(earlier), contender))
     .filter((earlier): earlier is Request => !('kind' in earlier));
   const times = kind === 'unstable' ? unstableTries : 1;
-  const requests = [...history, ...Array.from({ length: times }, () => requestFor(call, contender) as Request)];
-  const outcomes = await runFresh(contender.launch, requests, contender.runner.options.caseTimeout_ms);
-  const last = outcomes.at(-1)!;
-  if (outcomes.length <= history.length && isDeath(last)) {
-    return { verdict: 'unknown', reason: `the process died before the case's turn: ${last.kind}` };
-  }
-  const verdicts = outcomes.slice(history.length).map((outcome) => compare(call, want, outcome, contender.traits));
+  const requests = Array.from({ length: times }, () => requestFor(call, contender) as Request);
+  const outcomes = await runFresh(contender.launch, history, requests, contender.runner.options.caseTimeout_ms);
+  if (outcomes.length === 0) return { verdict: 'unknown', reason: "the process died before the case's turn" };
+  const verdicts = outcomes.map((outcome) => compare(call, want, outcome, contender.traits));
   return verdicts.find(({ verdict }) => verdict === 'mismatch') ?? verdicts[0]!;
 }

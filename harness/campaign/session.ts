@@ -8,7 +8,7 @@ import { HarnessError, UsageError } from '../core/errors.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { Verdict } from '../core/verdict.ts';
 import type { Call } from '../operators/call.ts';
-import { type BackendInfo, type Launch, StartError } from '../processes/channel.ts';
+import { type Launch, StartError } from '../processes/channel.ts';
 import { type Answer, Benched, type Request, Runner } from '../processes/runner.ts';
 import { Oracle } from './oracle.ts';
 import { backendRequest } from './request.ts';
@@ -35,7 +35,7 @@ export interface Contender {
 export interface Judgement {
   contender: Contender;
   verdict: Verdict;
-  /** What has to run before, in the same process, for a death to happen. */
+  /** For a death: what had run before it in a process that died again. */
   before: readonly Request[];
   /** What the backend's process had run before. */
   past(): readonly Request[];
@@ -57,62 +57,76 @@ export function requestFor(call: Call, contender: Pick<Contender, 'traits' | 'in
   return backendRequest(call, contender.index);
 }
 
-function isBuiltInName(name: string): boolean {
-  return builtIns.some((backend) => backend.name === name);
-}
-
 /** Whether a word given for a backend means a file. */
 function isPath(name: string): boolean {
   return /[\\/]/.test(name) || /\.[cm]?[jt]s$/.test(name);
 }
 
-interface Candidate {
-  launch: Launch;
-  info: BackendInfo;
-  index: number;
-  module: string | null;
-}
-
-/** The backends behind one word: a built-in one, or all that a module exports. */
-async function candidatesOf(name: string, cwd: string): Promise<Candidate[]> {
+/** The backends behind one word: a built-in one, or all that a module exports. Throws UsageError or HarnessError. */
+async function contendersOf(name: string, cwd: string, caseTimeout_ms: number): Promise<Contender[]> {
   const builtIn = builtIns.find((backend) => backend.name === name);
   if (builtIn !== undefined) {
-    await ensure(builtIn.needs);
-    return probe(builtIn.launch, null, (error) => new HarnessError(`backend ${name} does not start: ${error.message}`));
+    const failure = (error: StartError) =>
+      new HarnessError(`backend ${name} does not start: ${error.message}. Run \`npm run -s convdiff -- doctor\`.`);
+    return started(builtIn.launch, null, caseTimeout_ms, failure);
   }
+  const path = resolve(cwd, name);
+  const launch = moduleLaunch(name, pathToFileURL(path).href);
+  return started(launch, path, caseTimeout_ms, (error) => new UsageError(`backend ${name}: ${error.message}`));
+}
+
+/** Starts a process to hear which backends it has. The first of them goes on in it; each other one gets its own. */
+async function started(
+  launch: Launch,
+  module: string | null,
+  caseTimeout_ms: number,
+  failure: (error: StartError) => Error,
+): Promise<Contender[]> {
+  const newRunner = () => new Runner(launch, { caseTimeout_ms, maxDeaths, isolate: true });
+  const first = newRunner();
+  try {
+    const { backends } = await first.start();
+    return backends.map(({ name, version, strict, flushesDenormals }, index) => ({
+      name,
+      version,
+      traits: { strict, arithmetic: { flushesDenormals } },
+      launch,
+      index,
+      module,
+      runner: index === 0 ? first : newRunner(),
+    }));
+  } catch (error) {
+    first.close();
+    throw error instanceof StartError ? failure(error) : error;
+  }
+}
+
+/** Refuses a word that can mean no backend, before anything is started. Throws UsageError. */
+function checkName(name: string, cwd: string): void {
+  if (builtIns.some((backend) => backend.name === name)) return;
   if (!isPath(name)) {
     const known = builtIns.map((backend) => backend.name).join(', ');
     throw new UsageError(`unknown backend "${name}": there are ${known}; a file is given by its path, as ./file.mjs`);
   }
-  const path = resolve(cwd, name);
-  if (!existsSync(path)) throw new UsageError(`backend ${name}: there is no such file`);
-  const launch = moduleLaunch(name, pathToFileURL(path).href);
-  return probe(launch, path, (error) => new UsageError(`backend ${name}: ${error.message}`));
+  if (!existsSync(resolve(cwd, name))) throw new UsageError(`backend ${name}: there is no such file`);
 }
 
-/** Starts a process once to hear which backends it has. */
-async function probe(launch: Launch, module: string | null, failure: (error: StartError) => Error): Promise<Candidate[]> {
-  const runner = new Runner(launch, { caseTimeout_ms: defaultCaseTimeout_ms, maxDeaths: 1, isolate: false });
-  try {
-    const { backends } = await runner.start();
-    return backends.map((info, index) => ({ launch, info, index, module }));
-  } catch (error) {
-    throw error instanceof StartError ? failure(error) : error;
-  } finally {
-    runner.close();
-  }
-}
-
-function contenderOf({ launch, info, index, module }: Candidate, caseTimeout_ms: number): Contender {
+/** All that were fulfilled and the first error, if any: nothing that was started is lost sight of. */
+async function settle<T>(promises: readonly Promise<T>[]): Promise<{ values: T[]; error: unknown }> {
+  const results = await Promise.allSettled(promises);
+  const failed = results.find((result) => result.status === 'rejected');
   return {
-    name: info.name,
-    version: info.version,
-    traits: { strict: info.strict, arithmetic: { flushesDenormals: info.flushesDenormals } },
-    launch,
-    index,
-    module,
-    runner: new Runner(launch, { caseTimeout_ms, maxDeaths, isolate: true }),
+    values: results.filter((result) => result.status === 'fulfilled').map(({ value }) => value),
+    error: failed?.reason ?? null,
   };
+}
+
+function checkNames(contenders: readonly Contender[]): void {
+  const names = new Set<string>();
+  for (const { name } of contenders) {
+    if (names.has(name)) throw new UsageError(`two backends are named ${name}: give one of them another name`);
+    names.add(name);
+  }
 }
 
 /** The oracle and the backends under test, running. */
@@ -127,28 +141,23 @@ export class Session {
 
   /** Sets up what is missing and starts everything. Throws UsageError or HarnessError. */
   static async open({ backends, caseTimeout_ms, cwd }: SessionOptions): Promise<Session> {
-    for (const name of backends) {
-      if (!isBuiltInName(name) && !isPath(name)) await candidatesOf(name, cwd);
-    }
-    await ensure(oracleNeeds);
-    const oracle = Oracle.open(caseTimeout_ms);
-    oracle.catch(() => {});
-    const contenders: Contender[] = [];
+    const names = [...new Set(backends)];
+    for (const name of names) checkName(name, cwd);
+    const needs = builtIns.filter(({ name }) => names.includes(name)).flatMap((backend) => backend.needs);
+    await ensure([...oracleNeeds, ...needs]);
+    const oracle = settle([Oracle.open(caseTimeout_ms)]);
+    const opened = await settle(names.map((name) => contendersOf(name, cwd, caseTimeout_ms)));
+    const contenders = opened.values.flat();
+    const { values: oracles, error } = await oracle;
     try {
-      for (const name of new Set(backends)) {
-        for (const candidate of await candidatesOf(name, cwd)) {
-          if (contenders.some((other) => other.name === candidate.info.name)) {
-            throw new UsageError(`two backends are named ${candidate.info.name}: give one of them another name`);
-          }
-          contenders.push(contenderOf(candidate, caseTimeout_ms));
-        }
-      }
-      await oracle;
-      return new Session(await oracle, contenders);
-    } catch (error) {
+      if (opened.error !== null) throw opened.error;
+      if (error !== null) throw error;
+      checkNames(contenders);
+      return new Session(oracles[0]!, contenders);
+    } catch (problem) {
       for (const { runner } of contenders) runner.close();
-      await oracle.then((opened) => opened.close()).catch(() => {});
-      throw error;
+      for (const one of oracles) one.close();
+      throw problem;
     }
   }
 

@@ -1,14 +1,17 @@
 import type fc from 'fast-check';
 import type { Case, InputName, JsonNumber } from '../core/case.ts';
 import { fromJsonNumber, toJsonNumber } from '../core/json.ts';
-import { elementCount } from '../core/tensor.ts';
-import { caseOf, type Draw, drawArbitrary } from './plan.ts';
+import { elementCount, indexOf } from '../core/tensor.ts';
+import { operatorOf } from '../operators/index.ts';
+import type { Operator, Spec } from '../operators/operator.ts';
+import { caseOf, type Draw, drawArbitrary, spelledOut } from './plan.ts';
 import type { Failure, Trial } from './trial.ts';
 
 /*
- * Shrinking, in three passes that all keep the failure what it is: the history that a failure needs, then the layer (shapes
- * and parameters, along fast-check's own shrink tree), then the data. Every pass is greedy: the first candidate that still
- * fails is taken, and the search goes on from there. Whenever time is up, the best so far stands.
+ * Shrinking, in passes that all keep the failure what it is: the history that a failure needs; the layer (shapes and
+ * parameters, along fast-check's own shrink tree), with data drawn anew for each candidate; the data, written out; and the
+ * layer once more with what is left of that data, for failures that hang on a single element. Every pass is greedy: the first
+ * candidate that still fails is taken, and the search goes on from there. Whenever time is up, the best so far stands.
  */
 
 /** When to stop: at a moment, or when someone wants to leave. */
@@ -63,9 +66,17 @@ export async function shrinkLayer(
 ): Promise<Failure> {
   const { op } = failure.call.case;
   const arbitrary: fc.Arbitrary<Draw> = drawArbitrary(failure.call.operator);
-  if (!arbitrary.canShrinkWithoutContext(draw)) return failure;
-  let best = failure;
-  let stream = arbitrary.shrink(draw, undefined);
+  const plainer = await firstFailing(
+    plainerTwists(draw, failure.call.operator)[Symbol.iterator](),
+    (candidate) => caseOf(op, candidate),
+    fails,
+    width,
+    until,
+  );
+  const start = plainer?.candidate ?? draw;
+  let best = plainer?.failure ?? failure;
+  if (!arbitrary.canShrinkWithoutContext(start)) return best;
+  let stream = arbitrary.shrink(start, undefined);
   for (;;) {
     const found = await firstFailing(
       stream[Symbol.iterator](),
@@ -78,6 +89,15 @@ export async function shrinkLayer(
     best = found.failure;
     stream = arbitrary.shrink(found.candidate.value, found.candidate.context);
   }
+}
+
+/** The draw not broken at all, or broken in the same way nearer to the edge. */
+function plainerTwists(draw: Draw, { twists }: Operator): Draw[] {
+  const { twist } = draw;
+  if (twist === null) return [];
+  const family = twist.replace(/#\d+$/, '');
+  const names = [...twists.keys()].filter((name) => name.startsWith(family));
+  return [null, ...names.slice(0, Math.max(0, names.indexOf(twist)))].map((name) => ({ ...draw, twist: name }));
 }
 
 /** The case with its data written out. */
@@ -162,6 +182,64 @@ export async function shrinkData(failure: Failure, fails: Fails, width: number, 
   }
 }
 
+/** The part of a row-major tensor that begins at its first element, or ends at its last, and has the shape `to`. */
+function cropped(values: readonly JsonNumber[], from: readonly number[], to: readonly number[], end: boolean): JsonNumber[] {
+  return Array.from({ length: elementCount(to) }, (_, flat) => {
+    const index = indexOf(flat, to).map((at, axis) => (end ? at + from[axis]! - to[axis]! : at));
+    return values[index.reduce((all, at, axis) => all * from[axis]! + at, 0)]!;
+  });
+}
+
+/** The shape with as many leading axes of size 1 as it takes to have this rank, or null where that can't be. */
+function withRank(shape: readonly number[], rank: number): number[] | null {
+  return shape.length > rank ? null : [...new Array<number>(rank - shape.length).fill(1), ...shape];
+}
+
+/** The case with another layer and the same data as far as it fits in, from its beginning or its end; null where it grows. */
+function withSpec(testCase: Case, spec: Spec, end: boolean): Case | null {
+  const params = spelledOut(operatorOf(testCase.op), spec.params);
+  let smaller: Case = { ...testCase, params, inputs: { input: testCase.inputs.input } };
+  for (const name of Object.keys(spec.shapes) as InputName[]) {
+    const old = testCase.inputs[name];
+    const shape = spec.shapes[name]!;
+    if (old === undefined) return null;
+    const rank = Math.max(old.shape.length, shape.length);
+    const [from, to] = [withRank(old.shape, rank)!, withRank(shape, rank)!];
+    if (to.some((size, axis) => size > from[axis]!)) return null;
+    const data = { kind: 'inline' as const, values: cropped(valuesOf(testCase, name), from, to, end) };
+    smaller = { ...smaller, inputs: { ...smaller.inputs, [name]: { ...old, shape, data } } };
+  }
+  return smaller;
+}
+
+/** The smallest layer along fast-check's shrink tree that still fails with what is left of the present, inline data. */
+async function shrinkCropped(failure: Failure, fails: Fails, width: number, until: Until): Promise<Failure> {
+  const { arbitrary } = failure.call.operator;
+  const isInline = Object.values(failure.call.case.inputs).every(({ data }) => data.kind === 'inline');
+  if (!isInline || !arbitrary.canShrinkWithoutContext(failure.call.spec)) return failure;
+  let best = failure;
+  for (;;) {
+    const found = await firstFailing(
+      croppedCases(best.call.case, arbitrary.shrink(best.call.spec, undefined)),
+      (candidate) => candidate,
+      fails,
+      width,
+      until,
+    );
+    if (found === null) return best;
+    best = found.failure;
+  }
+}
+
+function* croppedCases(testCase: Case, specs: Iterable<fc.Value<Spec>>): Generator<Case> {
+  for (const { value } of specs) {
+    for (const end of [false, true]) {
+      const smaller = withSpec(testCase, value, end);
+      if (smaller !== null) yield smaller;
+    }
+  }
+}
+
 /** The shortest list of earlier cases with which the case still fails: halves, quarters, … are left out in turn. */
 export async function shrinkHistory(failure: Failure, trial: Trial, until: Until): Promise<Failure> {
   let best = failure;
@@ -183,13 +261,38 @@ export async function shrinkHistory(failure: Failure, trial: Trial, until: Until
   return best;
 }
 
-/** The failure with its history made of copies of the case itself, where that does as well: the simplest history there is. */
-async function withOwnHistory(failure: Failure, trial: Trial): Promise<Failure> {
-  const own = await trial.alone(
-    failure.call.case,
-    failure.before.map(() => failure.call.case),
-  );
-  return own ?? failure;
+/** The same layer with other data. */
+function withOtherData(testCase: Case): Case {
+  const inputs = { ...testCase.inputs };
+  for (const [offset, name] of (Object.keys(inputs) as InputName[]).entries()) {
+    inputs[name] = { ...inputs[name]!, data: { kind: 'seeded', values: 'lattice', seed: 1 + offset } };
+  }
+  return { ...testCase, inputs };
+}
+
+/** The histories that follow from a case alone: itself again and again, or its layer with other data. */
+const ownHistories: readonly ((testCase: Case) => Case)[] = [(testCase) => testCase, withOtherData];
+
+/**
+ * How a candidate is run after the history that a failure needs: where one that follows from the case does as well, it shrinks
+ * along with the case; otherwise the history stays as it is.
+ */
+async function afterHistory(failure: Failure, trial: Trial): Promise<{ start: Failure; fails: Fails }> {
+  const count = failure.before.length;
+  for (const own of ownHistories) {
+    const history = (testCase: Case) => new Array<Case>(count).fill(own(testCase));
+    const start = await trial.alone(failure.call.case, history(failure.call.case));
+    if (start !== null) return { start, fails: oneByOne((candidate) => trial.alone(candidate, history(candidate))) };
+  }
+  return { start: failure, fails: oneByOne((candidate) => trial.alone(candidate, failure.before)) };
+}
+
+function oneByOne(run: (candidate: Case) => Promise<Failure | null>): Fails {
+  return async (candidates) => {
+    const failures: (Failure | null)[] = [];
+    for (const candidate of candidates) failures.push(await run(candidate));
+    return failures;
+  };
 }
 
 /**
@@ -199,22 +302,21 @@ async function withOwnHistory(failure: Failure, trial: Trial): Promise<Failure> 
 export async function shrink(failure: Failure, draw: Draw | null, trial: Trial, until: Until): Promise<Failure> {
   const pass = async (start: Failure, fails: Fails, width: number): Promise<Failure> => {
     const layer = draw === null ? start : await shrinkLayer(start, draw, fails, width, until);
-    return shrinkData(layer, fails, width, until);
+    const plain = await shrinkData(layer, fails, width, until);
+    const small = await shrinkCropped(plain, fails, width, until);
+    return small === plain ? plain : shrinkData(small, fails, width, until);
   };
-  const inFreshProcess =
-    (before: readonly Case[]): Fails =>
-    async (candidates) => {
-      const failures: (Failure | null)[] = [];
-      for (const candidate of candidates) failures.push(await trial.alone(candidate, before));
-      return failures;
-    };
   if (failure.before.length > 0) {
     const shortest = await shrinkHistory(failure, trial, until);
-    const smallest = await pass(shortest, inFreshProcess(shortest.before), 1);
-    return smallest.before.length === 0 ? smallest : withOwnHistory(smallest, trial);
+    const { start, fails } = await afterHistory(shortest, trial);
+    return pass(start, fails, 1);
   }
   const smallest = await pass(failure, (candidates) => trial.together(candidates), trial.width);
   if (until.signal.aborted || (await trial.alone(smallest.call.case, [])) !== null) return smallest;
   // The candidates' common process had a part in it: once more, each in a process of its own.
-  return pass(failure, inFreshProcess([]), 1);
+  return pass(
+    failure,
+    oneByOne((candidate) => trial.alone(candidate, [])),
+    1,
+  );
 }

@@ -20,19 +20,20 @@ function sortOf(call: Call, mismatch: Mismatch): string[] {
 }
 
 /**
- * What a shrinking case is locked to: a candidate that fails in another way is another bug, and is not taken. Whether values
- * are integers does not count, since data shrinks towards them.
+ * What a shrinking case is locked to: a candidate that fails in another way is another bug, and is not taken. Which values are
+ * wrong does not count: a failure that shows in NaN first is the same bug where it shows in integers as well.
  */
 export function lockOf(call: Call, backend: string, mismatch: Mismatch): string {
-  const sort = sortOf(call, mismatch).filter((tag) => tag !== 'not exact');
+  const sort = mismatch.kind === 'acceptance' ? sortOf(call, mismatch) : [];
   return [call.case.op, backend, mismatch.kind, ...sort].join(' ');
 }
 
 /** The features of a failing call: what sets it apart from the plainest call, and what sort of failure it is. */
 export function featuresOf(call: Call, mismatch: Mismatch): string[] {
+  const sort = sortOf(call, mismatch);
+  if (call.refusal === null) return [...sort, ...call.operator.features(call.spec)];
   // An invalid call cannot be measured: which rule it breaks is what counts.
-  const ofCall = call.refusal === null ? call.operator.features(call.spec) : [];
-  return [...sortOf(call, mismatch), ...ofCall];
+  return mismatch.kind === 'acceptance' ? sort : [...sort, `invalid: ${call.refusal.rule}`];
 }
 
 /** What makes two failures the same bug: operator, backend, kind, and the features of the minimal case. */

@@ -61,9 +61,8 @@ export class Trial {
     const history = before
       .map((earlier) => requestFor(prepare(earlier), this.#contender))
       .filter((earlier): earlier is Request => !('kind' in earlier));
-    const outcomes = await runFresh(this.#contender.launch, [...history, request], timeout_ms);
-    if (outcomes.length <= history.length) return null;
-    return this.#judge(call, before, outcomes.at(-1)!);
+    const [outcome] = await runFresh(this.#contender.launch, history, [request], timeout_ms);
+    return outcome === undefined ? null : this.#judge(call, before, outcome);
   }
 
   close(): void {

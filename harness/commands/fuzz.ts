@@ -96,7 +96,7 @@ function finish(result: CampaignResult, report: Report, budget: Budget): number 
   const sum = (pick: (tally: (typeof tallies)[number]) => number) => tallies.reduce((all, tally) => all + pick(tally), 0);
   const fresh = result.findings.filter(({ knownIssue }) => knownIssue === null).length;
   const comparisons = sum(({ agree, mismatch }) => agree + mismatch);
-  const { exit, why } = exitOf({
+  const verdict = exitOf({
     mismatches: fresh,
     unknown: sum(({ unknown }) => unknown),
     compared: comparisons - sum(({ vacuous }) => vacuous),
@@ -109,11 +109,11 @@ function finish(result: CampaignResult, report: Report, budget: Budget): number 
     seconds: result.seconds,
     counterexamples: fresh,
     known: result.findings.length - fresh,
-    exit,
+    exit: result.failure === null ? verdict.exit : 3,
     tallies: result.tallies,
-    why,
+    why: result.failure === null ? verdict.why : result.failure.message,
   });
-  return exit;
+  return result.failure === null ? verdict.exit : 3;
 }
 
 function shortfallOf({ end, cases }: CampaignResult, { runs }: Budget): string | null {

@@ -82,7 +82,8 @@ export function caseFromFlags(op: string, options: CaseOptions): Case {
 /** Runs one case from flags. Returns the exit code. */
 export async function tryCase(op: string, options: CaseOptions & CommonOptions): Promise<number> {
   const testCase = caseFromFlags(op, options);
-  const named = prepareNamed(caseWords(testCase), testCase);
+  const named = prepareNamed('try', testCase);
+  process.stderr.write(`${caseWords(testCase)}\n`);
   const run = new CaseRun(reportFor(options.format, () => ''), readKnownIssues(knownIssuesFolder));
   const caseTimeout_ms = caseTimeoutOf_ms(options);
   const session = await Session.open({ backends: backendsOf(options), caseTimeout_ms, cwd: workingFolder() });

@@ -114,6 +114,7 @@ function lengthRule(name: string, axes: number): Rule {
 function leastRule(name: string, axes: number, least: number, exempt: (spec: Spec) => boolean = () => false): Rule {
   const broken = (spec: Spec, value: number): Spec => {
     const old = spec.params[name]!;
+    if (axes === 1 && typeof old === 'number') return withParams(spec, { [name]: value });
     const values = perAxis(old, axes) ?? new Array<number>(axes).fill(least);
     return withParams(spec, { [name]: replaced(values, axes - 1, value) });
   };

@@ -76,7 +76,8 @@ class Tail {
     const lines = this.#text
       .split('\n')
       .map((line) => line.trim())
-      .filter((line) => line !== '');
+      // Of a stack trace, what went wrong says more than where.
+      .filter((line) => line !== '' && !/^(\d+: |at |-{3,})/.test(line));
     return lines.slice(-2).join(' / ').slice(0, 300);
   }
 }
@@ -183,7 +184,15 @@ class Child {
     // A broken pipe shows itself as the end of the process too.
     for (const stream of [requests, replies, subprocess.stdout, subprocess.stderr]) stream?.on('error', () => {});
 
-    this.#send = (frame) => requests?.write(frame);
+    // What is sent in one turn goes out in one system call.
+    this.#send = (frame) => {
+      if (requests === undefined) return;
+      if (requests.writableCorked === 0) {
+        requests.cork();
+        process.nextTick(() => requests.uncork());
+      }
+      requests.write(frame);
+    };
     this.#kill = () => {
       if (this.pid !== undefined) killGroup(this.pid);
       for (const stream of [requests, replies]) stream?.destroy();

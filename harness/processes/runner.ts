@@ -14,7 +14,7 @@ export interface Request {
 /** A request's outcome, and what ran before it. */
 export interface Answer {
   outcome: Outcome;
-  /** What has to run before, in the same process, for the process to die: empty for anything but such a death. */
+  /** For a death: what had run before in the process that died again. It may take that, or nothing. Empty otherwise. */
   before: readonly Request[];
   /** What the process had answered before, oldest first, as far back as is remembered. */
   past(): readonly Request[];
@@ -31,7 +31,11 @@ export interface RunnerOptions {
 
 /** So many of the requests that a process has answered are remembered, to repeat a failure that needs a history. */
 export const keptHistory = 512;
+/** A process may hold back so many replies that it has ready: oracles/PROTOCOL.md. */
+const heldReplies = 16;
 const clockTick_ms = 50;
+/** How often a process is tried to be started before it is given up. */
+const startAttempts = 3;
 
 /** The process died too often, or cannot be started. */
 export class Benched extends Error {
@@ -140,7 +144,7 @@ export class Runner {
   /** Gets a process going and hands it all that waits. */
   async #fill(): Promise<void> {
     try {
-      if (this.#channel === null && this.#queue.length > 0) await this.#open();
+      if (this.#channel === null && this.#queue.length > 0) await this.#reopen();
     } catch (error) {
       this.#stop(error instanceof Error ? error : new Error(String(error)));
     }
@@ -148,6 +152,17 @@ export class Runner {
     for (const { request } of this.#queue) this.#channel?.send(request.frame);
     // In the same turn as the last frame: a request that comes later must not take this for still under way.
     this.#busy = null;
+  }
+
+  /** Starts the process, more than once if need be: whatever killed it may have killed its successor as well. */
+  async #reopen(): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#open();
+      } catch (error) {
+        if (attempt >= startAttempts || this.#stopped !== null) throw error;
+      }
+    }
   }
 
   async #open(): Promise<void> {
@@ -223,53 +238,82 @@ export class Runner {
   #ended(end: End): void {
     this.#channel = null;
     this.deaths += 1;
-    const suspect = this.#queue.shift();
+    const unanswered = this.#queue.splice(0, heldReplies + 1);
     const history = this.#history.slice(-keptHistory);
     const kind = this.#timedOut ? 'timeout' : 'crash';
     const detail = kind === 'timeout' ? `no answer within ${this.options.caseTimeout_ms} ms` : end.detail;
+    const excused = kind === 'timeout' || end.signal === 'SIGKILL' || end.signal === 'SIGTERM';
     const last = this.deaths >= this.options.maxDeaths;
-    this.#busy = this.#recover(suspect, { kind, detail }, history, end).then(() => {
+    this.#busy = this.#recover(unanswered, { kind, detail, excused, history }).then(() => {
       if (last) this.#stop(new Benched(`${this.launch.name} died ${this.deaths} times`));
       return this.#fill();
     });
   }
 
-  /** Answers the request during which the process died. */
-  async #recover(
-    suspect: Pending | undefined,
-    death: Outcome & { kind: 'crash' | 'timeout' },
-    history: readonly Request[],
-    end: End,
-  ): Promise<void> {
-    if (suspect === undefined) return;
-    if (!this.options.isolate) return suspect.resolve({ outcome: death, before: [], past: () => history });
+  /** Answers the requests of which one was under way when the process died. */
+  async #recover(unanswered: readonly Pending[], death: Death): Promise<void> {
+    if (unanswered.length === 0) return;
     try {
-      suspect.resolve(await this.#investigate(suspect.request, death, history, end));
+      const requests = unanswered.map(({ request }) => request);
+      const answers = this.options.isolate
+        ? await this.#investigate(requests, death)
+        : await this.#repeat(requests, death);
+      for (const [i, answer] of answers.entries()) unanswered[i]!.resolve(answer);
+      // What comes after a death has not been tried yet.
+      this.#queue.unshift(...unanswered.slice(answers.length));
     } catch (error) {
-      suspect.reject(error instanceof Error ? error : new Error(String(error)));
+      for (const pending of unanswered) pending.reject(error instanceof Error ? error : new Error(String(error)));
     }
   }
 
-  async #investigate(
-    request: Request,
-    death: Outcome & { kind: 'crash' | 'timeout' },
-    history: readonly Request[],
-    end: End,
-  ): Promise<Answer> {
+  /** Who it was, as far as the same requests in a fresh process show it. */
+  async #repeat(requests: readonly Request[], death: Death): Promise<Answer[]> {
+    const past = () => death.history;
+    const { kind, detail } = death;
+    // With one request there is no doubt; and where no other process may be started, no way to find out.
+    if (requests.length === 1 || this.deaths >= this.options.maxDeaths) return [{ outcome: { kind, detail }, before: [], past }];
+    const outcomes = await runFresh(this.launch, [], requests, this.options.caseTimeout_ms);
+    return outcomes.map((outcome) => ({ outcome, before: [], past }));
+  }
+
+  /**
+   * Who it was, and what it takes: the requests one by one in a fresh process and, if none dies, once more after all that the
+   * process had answered. Answers end with the request that dies; whether it needs the ones before it is not looked into.
+   */
+  async #investigate(requests: readonly Request[], { kind, detail, excused, history }: Death): Promise<Answer[]> {
     const past = () => history;
-    const alone = await runFresh(this.launch, [request], this.options.caseTimeout_ms);
-    if (isDeath(alone.at(-1)!)) return { outcome: alone.at(-1)!, before: [], past };
+    const { caseTimeout_ms } = this.options;
+    const answered = (outcomes: readonly Outcome[]): Answer[] =>
+      outcomes.map((outcome) => ({ outcome, before: [], past }));
+    const withDeath = (outcomes: readonly Outcome[], before: readonly Request[]): Answer[] => [
+      ...answered(outcomes.slice(0, -1)),
+      { outcome: outcomes.at(-1)!, before, past },
+    ];
+
+    const fresh = await runFresh(this.launch, [], requests, caseTimeout_ms);
+    if (isDeath(fresh.at(-1)!)) return withDeath(fresh, requests.slice(0, fresh.length - 1));
     if (history.length > 0) {
-      const again = await runFresh(this.launch, [...history, request], this.options.caseTimeout_ms);
-      if (again.length === history.length + 1 && isDeath(again.at(-1)!)) {
-        return { outcome: again.at(-1)!, before: history, past };
+      const again = await runFresh(this.launch, history, requests, caseTimeout_ms);
+      if (again.length > 0 && isDeath(again.at(-1)!)) {
+        return withDeath(again, [...history, ...requests.slice(0, again.length - 1)]);
       }
     }
     // Someone else's kill, or a busy machine: there is nothing to convict the backend of.
-    const excused = death.kind === 'timeout' || end.signal === 'SIGKILL' || end.signal === 'SIGTERM';
-    if (!excused) return { outcome: death, before: history, past };
-    return { outcome: { kind: 'unreproduced', detail: death.detail }, before: [], past };
+    const [first, ...rest] = answered(fresh);
+    const suspect: Answer = excused
+      ? { ...first!, outcome: { kind: 'unreproduced', detail } }
+      : { ...first!, outcome: { kind, detail }, before: history };
+    return [suspect, ...rest];
   }
+}
+
+/** How a process died, and what it had answered before. */
+interface Death {
+  kind: 'crash' | 'timeout';
+  detail: string;
+  /** It may have been killed by others, or merely been slow. */
+  excused: boolean;
+  history: readonly Request[];
 }
 
 export function isDeath(outcome: Outcome): boolean {
@@ -277,24 +321,33 @@ export function isDeath(outcome: Outcome): boolean {
 }
 
 /**
- * Runs requests in order in a process of their own, which ends with them. The outcomes end early with a death, so that a
- * death is always the last. Throws StartError.
+ * Runs requests in a process of their own, which ends with them: `history` in one go, then the others one by one, so that it
+ * is certain which of them the process dies of. Returns the outcomes of the others; they end early with a death, and there are
+ * none where the process dies during the history. Throws StartError.
  */
-export async function runFresh(launch: Launch, requests: readonly Request[], caseTimeout_ms: number): Promise<Outcome[]> {
+export async function runFresh(
+  launch: Launch,
+  history: readonly Request[],
+  requests: readonly Request[],
+  caseTimeout_ms: number,
+): Promise<Outcome[]> {
   const runner = new Runner(launch, { caseTimeout_ms, maxDeaths: 1, isolate: false });
   try {
     await runner.start();
+    const earlier = history.map((request) => runner.run(request));
+    for (const answer of earlier) answer.catch(() => {});
+    for (const answer of earlier) if (isDeath((await answer).outcome)) return [];
     const outcomes: Outcome[] = [];
-    const answers = requests.map((request) => runner.run(request));
-    for (const answer of answers) answer.catch(() => {});
-    for (const answer of answers) {
-      const { outcome } = await answer;
+    for (const request of requests) {
+      const { outcome } = await runner.run(request);
       outcomes.push(outcome);
       if (isDeath(outcome)) break;
     }
     return outcomes;
+  } catch (error) {
+    if (error instanceof Benched) return [];
+    throw error;
   } finally {
     runner.close();
   }
 }
-

@@ -16,9 +16,26 @@ import { loadBackends } from './module.ts';
 const requestsFd = 3;
 const repliesFd = 4;
 
-/** Written at once, so that a case that kills the process is the first one without a reply. */
-function reply(frame: Buffer): void {
-  for (let at = 0; at < frame.length; ) at += writeSync(repliesFd, frame, at);
+/** Replies are held back until there are so many, it is so long since the first, or there is nothing else to do. */
+const heldReplies = 16;
+const heldFor_ms = 10;
+
+/** Replies on their way out. A system call for each would cost as much as a small case. */
+class Replies {
+  #held: Buffer[] = [];
+  #since_ms = 0;
+
+  add(frame: Buffer): void {
+    if (this.#held.length === 0) this.#since_ms = performance.now();
+    this.#held.push(frame);
+    if (this.#held.length >= heldReplies || performance.now() - this.#since_ms >= heldFor_ms) this.flush();
+  }
+
+  flush(): void {
+    const all = this.#held.length === 1 ? this.#held[0]! : Buffer.concat(this.#held);
+    this.#held = [];
+    for (let at = 0; at < all.length; ) at += writeSync(repliesFd, all, at);
+  }
 }
 
 /** Ends this process when its parent is gone, also while a backend hangs. */
@@ -89,26 +106,29 @@ async function answer(backend: Backend, frame: Frame): Promise<Buffer> {
 }
 
 /** Answers requests one after the other, in the order in which they come. */
-async function serve(backends: readonly Backend[]): Promise<void> {
+async function serve(backends: readonly Backend[], replies: Replies): Promise<void> {
   const requests = new Socket({ fd: requestsFd, readable: true, writable: false });
   const reader = new FrameReader();
   for await (const piece of requests) {
     for (const frame of reader.push(piece as Buffer)) {
       const backend = backends[Number(frame.header.backend ?? 0)];
       if (backend === undefined) throw new Error(`no backend ${frame.header.backend}`);
-      reply(await answer(backend, frame));
+      replies.add(await answer(backend, frame));
     }
+    replies.flush();
   }
   for (const backend of backends) await backend.dispose?.();
 }
 
 async function main(url: string): Promise<void> {
   watchParent();
+  const replies = new Replies();
   let backends: Backend[];
   try {
     backends = await loadBackends(url);
   } catch (error) {
-    reply(encodeFrame(0, { type: 'failed', reason: messageOf(error) }));
+    replies.add(encodeFrame(0, { type: 'failed', reason: messageOf(error) }));
+    replies.flush();
     process.exit(1);
   }
   const hello = backends.map(({ name, version, strict = false, flushesDenormals = false }) => ({
@@ -117,8 +137,9 @@ async function main(url: string): Promise<void> {
     strict,
     flushesDenormals,
   }));
-  reply(encodeFrame(0, { type: 'hello', protocol: 1, backends: hello, versions: { node: process.version } }));
-  await serve(backends);
+  replies.add(encodeFrame(0, { type: 'hello', protocol: 1, backends: hello, versions: { node: process.version } }));
+  replies.flush();
+  await serve(backends, replies);
   process.exit(0);
 }
 
