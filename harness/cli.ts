@@ -33,11 +33,15 @@ function running(command: Command): Command {
   return command
     .option('--backend <names>', 'backends by name or module path; may be repeated or take commas', list)
     .option('--case-timeout <duration>', 'how long a single case may take (default: 2s)')
-    .addOption(new Option('--format <format>', 'for people or for programs').choices(['pretty', 'jsonl']).default('pretty'));
+    .addOption(
+      new Option('--format <format>', 'for people or for programs').choices(['pretty', 'jsonl']).default('pretty'),
+    );
 }
 
 function program(done: (exit: number) => void): Command {
-  const convdiff = new Command('convdiff').description(description).showHelpAfterError('(add --help for what there is)');
+  const convdiff = new Command('convdiff')
+    .description(description)
+    .showHelpAfterError('(add --help for what there is)');
 
   running(convdiff.command('fuzz').description('draw cases, run them on all backends, shrink and save what disagrees'))
     .option('--op <names>', 'operators; may be repeated or take commas (default: all)', list)
@@ -70,7 +74,10 @@ function program(done: (exit: number) => void): Command {
     .option('--store <folder>', 'where they are (default: reports/counterexamples)')
     .action(async (names, options) => done(await replay(names, options)));
 
-  convdiff.command('list').description('operators and backends').action(() => done(listAll()));
+  convdiff
+    .command('list')
+    .description('operators and backends')
+    .action(() => done(listAll()));
   convdiff
     .command('doctor')
     .description('what is installed and what is missing, with the remedy')

@@ -22,7 +22,7 @@ MAX_JSON_BYTES = 2**20
 MAX_DATA_BYTES = 2**30
 BYTES_PER_ELEMENT = {"float32": 4, "float64": 8, "int32": 4}
 READ_BYTES = 2**18
-HELD_REPLIES = 16
+HELD_REPLIES = 64
 HELD_SECONDS = 0.01
 
 
@@ -85,12 +85,16 @@ def decode(frame: bytearray) -> Frame:
     for entry in header.get("tensors", []):
         count = 1
         for size in entry["shape"]:
+            if size < 0:
+                raise FrameError(f"tensor {entry['name']} has a negative size")
             count *= size
         length = count * BYTES_PER_ELEMENT[entry["dtype"]]
         if at + length > len(frame):
             raise FrameError(f"tensor {entry['name']} is longer than its frame")
         tensors[entry["name"]] = Tensor(entry["dtype"], entry["shape"], view[at : at + length])
         at += align(length)
+    if at != len(frame):
+        raise FrameError("tensors that do not fill their frame")
     return Frame(request_id, header, tensors)
 
 

@@ -22,3 +22,13 @@ export const rawAxis: fc.Arbitrary<RawAxis> = fc.record({
   outputPadding: size(0, 4, 8),
   extra: size(0, 7, 40),
 });
+
+/** An axis on which nearly everything is 1 or 0. */
+export const tinyAxis: fc.Arbitrary<RawAxis> = fc.record({
+  kernel: size(1, 1, 2),
+  stride: size(1, 2, 3),
+  dilation: size(1, 2, 3),
+  padding: size(0, 1, 2),
+  outputPadding: size(0, 1, 2),
+  extra: size(0, 0, 1),
+});

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { ParamValue } from '../core/case.ts';
-import { type RawAxis, rawAxis } from './axis.ts';
+import { type RawAxis, rawAxis, tinyAxis } from './axis.ts';
 import { seldom, size } from './size.ts';
 
 /** How `padding` is given: explicitly, or by one of PyTorch's names. */
@@ -22,19 +22,34 @@ export interface RawLayer {
   lists: boolean;
 }
 
-/** Layers with `axes` spatial axes, padded in one of these ways. */
-export function rawLayer(axes: number, modes: readonly PaddingMode[]): fc.Arbitrary<RawLayer> {
+function layerOf(
+  axes: number,
+  modes: readonly PaddingMode[],
+  axis: fc.Arbitrary<RawAxis>,
+  count: fc.Arbitrary<number>,
+) {
   return fc.record({
-    axes: fc.tuple(...new Array<typeof rawAxis>(axes).fill(rawAxis)) as fc.Arbitrary<RawAxis[]>,
+    axes: fc.tuple(...new Array<typeof axis>(axes).fill(axis)) as fc.Arbitrary<RawAxis[]>,
     paddingMode: fc.constantFrom(...modes),
     batch: size(1, 2, 4),
     unbatched: seldom(6),
     groups: fc.oneof({ arbitrary: fc.constant(1), weight: 2 }, { arbitrary: size(1, 3, 6), weight: 1 }),
-    inChannels: size(1, 3, 8),
-    outChannels: size(1, 3, 8),
+    inChannels: count,
+    outChannels: count,
     bias: seldom(3),
     lists: seldom(4),
   });
+}
+
+/**
+ * Layers with `axes` spatial axes, padded in one of these ways. One in ten is tiny: what happens at size 1 would hardly be met
+ * otherwise.
+ */
+export function rawLayer(axes: number, modes: readonly PaddingMode[]): fc.Arbitrary<RawLayer> {
+  return fc.oneof(
+    { arbitrary: layerOf(axes, modes, rawAxis, size(1, 3, 8)), weight: 9 },
+    { arbitrary: layerOf(axes, modes, tinyAxis, fc.constant(1)), weight: 1 },
+  );
 }
 
 /** A parameter with one entry an axis as a case spells it: a list where the layer asks for it or the axes differ. */

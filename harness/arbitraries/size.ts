@@ -5,7 +5,10 @@ import fc from 'fast-check';
  * from here shrinks as well, where it is within the limits.
  */
 export function size(min: number, usual: number, rare: number): fc.Arbitrary<number> {
-  return fc.oneof({ arbitrary: fc.integer({ min, max: usual }), weight: 9 }, { arbitrary: fc.integer({ min, max: rare }), weight: 1 });
+  return fc.oneof(
+    { arbitrary: fc.integer({ min, max: usual }), weight: 9 },
+    { arbitrary: fc.integer({ min, max: rare }), weight: 1 },
+  );
 }
 
 /** True one time in `n`; shrinks to false. */

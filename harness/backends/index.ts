@@ -1,7 +1,7 @@
-import { pathToFileURL } from 'node:url';
 import { join } from 'node:path';
-import type { Launch } from '../processes/channel.ts';
+import { pathToFileURL } from 'node:url';
 import { pythonPath, root } from '../../scripts/setup.mjs';
+import type { Launch } from '../processes/channel.ts';
 
 /** A backend that comes with convdiff. */
 export interface BuiltIn {

@@ -24,7 +24,10 @@ const reference: Backend = {
   run(call, inputs) {
     const operator = operatorOf(call.op);
     const spec = checkedSpec(call, inputs);
-    const exact = operator.evaluate(spec, mapInputs(inputs, ({ data }) => data));
+    const exact = operator.evaluate(
+      spec,
+      mapInputs(inputs, ({ data }) => data),
+    );
     const { dtype } = inputs.input;
     const data = allocate(dtype, exact.length);
     data.set(exact);

@@ -214,7 +214,9 @@ export class Campaign {
     const shrinks = this.#shrinks.get(lock) ?? 0;
     if (alike || shrinks >= maxShrinks) return;
     this.#shrinks.set(lock, shrinks + 1);
-    this.#options.onProgress(this.#progress(`shrinking a ${mismatch.kind} of ${contender.name} in ${drawn.call.case.op}`));
+    this.#options.onProgress(
+      this.#progress(`shrinking a ${mismatch.kind} of ${contender.name} in ${drawn.call.case.op}`),
+    );
 
     const asItStands: Failure = { call: drawn.call, mismatch, before: before.map((request) => request.case) };
     const { store } = this.#options;

@@ -2,7 +2,15 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../../scripts/setup.mjs';
 import { oracleLaunch, torchVersion } from '../backends/index.ts';
-import { type Case, caseSchema, type Inputs, mapInputs, type OpName, type Params, type TensorSpec } from '../core/case.ts';
+import {
+  type Case,
+  caseSchema,
+  type Inputs,
+  mapInputs,
+  type OpName,
+  type Params,
+  type TensorSpec,
+} from '../core/case.ts';
 import { HarnessError } from '../core/errors.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { sameShape } from '../core/tensor.ts';
@@ -70,6 +78,8 @@ export class Oracle {
       caseTimeout_ms: Math.max(leastTimeout_ms, caseTimeout_ms),
       maxDeaths,
       isolate: true,
+      // Whoever killed it, what it answers the second time is PyTorch's word.
+      forgiving: true,
     });
     try {
       const { versions } = await runner.start();
@@ -84,7 +94,8 @@ export class Oracle {
       return oracle;
     } catch (error) {
       runner.close();
-      if (error instanceof StartError) throw new HarnessError(`${launch.name} does not start: ${error.message}. ${repair}`);
+      if (error instanceof StartError)
+        throw new HarnessError(`${launch.name} does not start: ${error.message}. ${repair}`);
       throw error;
     }
   }
@@ -99,6 +110,11 @@ export class Oracle {
       }
       throw error;
     }
+  }
+
+  /** Its process, while it has one. */
+  get pid(): number | undefined {
+    return this.#runner.pid;
   }
 
   close(): void {

@@ -1,5 +1,13 @@
 import fc from 'fast-check';
-import { type Case, caseSchema, type InputName, inputNames, type OpName, type Params, type Values } from '../core/case.ts';
+import {
+  type Case,
+  caseSchema,
+  type InputName,
+  inputNames,
+  type OpName,
+  type Params,
+  type Values,
+} from '../core/case.ts';
 import { operatorOf } from '../operators/index.ts';
 import type { Operator, Spec } from '../operators/operator.ts';
 
@@ -18,8 +26,16 @@ export interface Draw {
   twist: string | null;
 }
 
+const arbitraries = new Map<OpName, fc.Arbitrary<Draw>>();
+
 /** One operator's draws. Shrinks towards plain layers of small integers; the seed and the twist stay as they are. */
 export function drawArbitrary(operator: Operator): fc.Arbitrary<Draw> {
+  const made = arbitraries.get(operator.name) ?? newDrawArbitrary(operator);
+  arbitraries.set(operator.name, made);
+  return made;
+}
+
+function newDrawArbitrary(operator: Operator): fc.Arbitrary<Draw> {
   return fc.record({
     spec: operator.arbitrary,
     values: fc.constantFrom<Values>(...repeat<Values>('lattice', 7), ...repeat<Values>('normal', 2), 'special'),
@@ -58,14 +74,25 @@ export function caseOf(op: OpName, draw: Draw): Case {
 
 /** Joins a campaign's seed and a number to one 32-bit seed. */
 function mix(seed: number, k: number): number {
-  let h = (seed | 0) ^ Math.imul(Math.floor(seed / 2 ** 32) | 0, 0x85ebca6b) ^ Math.imul(k + 1, 0x9e3779b1);
+  const high = Math.floor(seed / 2 ** 32) | 0;
+  return scatter(scatter(scatter(seed | 0) + high) + k);
+}
+
+/** Two rounds of multiply and shift: neighbouring integers come out far apart. */
+function scatter(bits: number): number {
+  let h = (bits ^ 0x9e3779b1) | 0;
   h = Math.imul(h ^ (h >>> 16), 0x21f0aaad);
   h = Math.imul(h ^ (h >>> 15), 0x735a2d97);
   return h ^ (h >>> 15);
 }
 
 /** Batch `k` of the campaign with this seed: `size` draws, the operators taking turns. */
-export function drawBatch(seed: number, k: number, ops: readonly OpName[], size = batchSize): { op: OpName; draw: Draw }[] {
+export function drawBatch(
+  seed: number,
+  k: number,
+  ops: readonly OpName[],
+  size = batchSize,
+): { op: OpName; draw: Draw }[] {
   const perOperator = Math.ceil(batchSize / ops.length);
   // Each batch restarts fast-check's run number, and with it the bias towards edge cases that would fade over a long run.
   const drawn = ops.map((op, i) =>

@@ -1,6 +1,6 @@
+import { backendTensors, type Call } from '../operators/call.ts';
 import { encodeFrame } from '../processes/frames.ts';
 import type { Request } from '../processes/runner.ts';
-import { backendTensors, type Call } from '../operators/call.ts';
 
 let lastId = 0;
 

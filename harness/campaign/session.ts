@@ -1,5 +1,5 @@
-import { resolve } from 'node:path';
 import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ensure } from '../../scripts/setup.mjs';
 import { builtIns, moduleLaunch, oracleNeeds } from '../backends/index.ts';

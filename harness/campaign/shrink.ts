@@ -78,13 +78,7 @@ export async function shrinkLayer(
   if (!arbitrary.canShrinkWithoutContext(start)) return best;
   let stream = arbitrary.shrink(start, undefined);
   for (;;) {
-    const found = await firstFailing(
-      stream[Symbol.iterator](),
-      ({ value }) => caseOf(op, value),
-      fails,
-      width,
-      until,
-    );
+    const found = await firstFailing(stream[Symbol.iterator](), ({ value }) => caseOf(op, value), fails, width, until);
     if (found === null) return best;
     best = found.failure;
     stream = arbitrary.shrink(found.candidate.value, found.candidate.context);
@@ -126,7 +120,15 @@ function complexity(value: JsonNumber): number {
 /** Plainer numbers to try in place of one, the plainest first. */
 function plainer(value: JsonNumber): JsonNumber[] {
   const number = fromJsonNumber(value);
-  const tries = [0, 1, -1, 2, Math.trunc(number / 2), Math.trunc(number), Math.sign(number) * 2 ** Math.round(Math.log2(Math.abs(number)))];
+  const tries = [
+    0,
+    1,
+    -1,
+    2,
+    Math.trunc(number / 2),
+    Math.trunc(number),
+    Math.sign(number) * 2 ** Math.round(Math.log2(Math.abs(number))),
+  ];
   const all = tries.filter(Number.isFinite).map((candidate) => toJsonNumber(Math.fround(candidate) + 0));
   return [...new Set(all)].filter((candidate) => complexity(candidate) < complexity(value));
 }
@@ -148,7 +150,12 @@ function* plainerCases(testCase: Case): Generator<Case> {
   for (const name of names) {
     const values = valuesOf(testCase, name);
     for (const fill of [0, 1]) {
-      if (values.some((value) => complexity(value) > fill)) yield withValues(testCase, name, values.map(() => fill));
+      if (values.some((value) => complexity(value) > fill))
+        yield withValues(
+          testCase,
+          name,
+          values.map(() => fill),
+        );
     }
   }
   for (const name of names) {
@@ -157,12 +164,20 @@ function* plainerCases(testCase: Case): Generator<Case> {
       for (let from = 0; from < values.length; from += length) {
         const inside = (i: number) => i >= from && i < from + length;
         if (!values.some((value, i) => inside(i) && value !== 0)) continue;
-        yield withValues(testCase, name, values.map((value, i) => (inside(i) ? 0 : value)));
+        yield withValues(
+          testCase,
+          name,
+          values.map((value, i) => (inside(i) ? 0 : value)),
+        );
       }
     }
     for (const [at, value] of values.entries()) {
       for (const candidate of plainer(value)) {
-        yield withValues(testCase, name, values.map((old, i) => (i === at ? candidate : old)));
+        yield withValues(
+          testCase,
+          name,
+          values.map((old, i) => (i === at ? candidate : old)),
+        );
       }
     }
   }
@@ -183,7 +198,12 @@ export async function shrinkData(failure: Failure, fails: Fails, width: number, 
 }
 
 /** The part of a row-major tensor that begins at its first element, or ends at its last, and has the shape `to`. */
-function cropped(values: readonly JsonNumber[], from: readonly number[], to: readonly number[], end: boolean): JsonNumber[] {
+function cropped(
+  values: readonly JsonNumber[],
+  from: readonly number[],
+  to: readonly number[],
+  end: boolean,
+): JsonNumber[] {
   return Array.from({ length: elementCount(to) }, (_, flat) => {
     const index = indexOf(flat, to).map((at, axis) => (end ? at + from[axis]! - to[axis]! : at));
     return values[index.reduce((all, at, axis) => all * from[axis]! + at, 0)]!;

@@ -25,7 +25,10 @@ export async function check(files: readonly string[], options: CommonOptions): P
   const cwd = workingFolder();
   const named = files.map((file) => readCase(file, cwd));
   const caseTimeout_ms = caseTimeoutOf_ms(options);
-  const run = new CaseRun(reportFor(options.format, () => ''), readKnownIssues(knownIssuesFolder));
+  const run = new CaseRun(
+    reportFor(options.format, () => ''),
+    readKnownIssues(knownIssuesFolder),
+  );
   const session = await Session.open({ backends: backendsOf(options), caseTimeout_ms, cwd });
   try {
     for (const one of named) await run.run(session, one, session.contenders);

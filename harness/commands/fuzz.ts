@@ -62,7 +62,8 @@ function shareOf({ cases, seconds }: Progress, { runs, time_ms }: Budget): numbe
 export async function fuzz(options: FuzzOptions): Promise<number> {
   const cwd = workingFolder();
   const ops = opsOf(options.op);
-  const seed = options.seed === undefined ? randomInt(2 ** 31) : integerOf('--seed', options.seed, Number.MIN_SAFE_INTEGER);
+  const seed =
+    options.seed === undefined ? randomInt(2 ** 31) : integerOf('--seed', options.seed, Number.MIN_SAFE_INTEGER);
   const budget = budgetOf(options);
   const caseTimeout_ms = caseTimeoutOf_ms(options);
   const store = new Store(options.store === undefined ? defaultStore : resolve(cwd, options.store));
@@ -73,7 +74,12 @@ export async function fuzz(options: FuzzOptions): Promise<number> {
   const signal = leaveSignal();
   const session = await Session.open({ backends: backendsOf(options), caseTimeout_ms, cwd });
   try {
-    report.begin(seed, ops, session.contenders.map(({ name }) => name), budgetWords(budget));
+    report.begin(
+      seed,
+      ops,
+      session.contenders.map(({ name }) => name),
+      budgetWords(budget),
+    );
     const campaign = new Campaign({
       session,
       ops,
@@ -93,7 +99,8 @@ export async function fuzz(options: FuzzOptions): Promise<number> {
 
 function finish(result: CampaignResult, report: Report, budget: Budget): number {
   const tallies = [...result.tallies.values()];
-  const sum = (pick: (tally: (typeof tallies)[number]) => number) => tallies.reduce((all, tally) => all + pick(tally), 0);
+  const sum = (pick: (tally: (typeof tallies)[number]) => number) =>
+    tallies.reduce((all, tally) => all + pick(tally), 0);
   const fresh = result.findings.filter(({ knownIssue }) => knownIssue === null).length;
   const comparisons = sum(({ agree, mismatch }) => agree + mismatch);
   const verdict = exitOf({

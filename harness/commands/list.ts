@@ -12,7 +12,9 @@ export function list(): number {
   for (const { name, about } of builtIns) {
     lines.push(`  ${name.padEnd(18)} ${about}${defaultBackends.includes(name) ? '' : ' (only when asked for)'}`);
   }
-  lines.push(`  ${'./file.mjs'.padEnd(18)} your own: a module that exports a backend, see docs/how-to/add-a-backend.md`);
+  lines.push(
+    `  ${'./file.mjs'.padEnd(18)} your own: a module that exports a backend, see docs/how-to/add-a-backend.md`,
+  );
   process.stdout.write(`${lines.join('\n')}\n`);
   return 0;
 }

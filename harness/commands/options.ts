@@ -42,7 +42,9 @@ export function opsOf(names: readonly string[] | undefined): OpName[] {
 }
 
 export function unknownOperator(name: string): UsageError {
-  return new UsageError(`unknown operator "${name}": there are ${operators.map((operator) => operator.name).join(', ')}`);
+  return new UsageError(
+    `unknown operator "${name}": there are ${operators.map((operator) => operator.name).join(', ')}`,
+  );
 }
 
 /** A whole number. Throws UsageError. */

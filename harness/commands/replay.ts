@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
 import { builtIns } from '../backends/index.ts';
-import { type Contender, Session } from '../campaign/session.ts';
 import { replayOn } from '../campaign/replay.ts';
+import { type Contender, Session } from '../campaign/session.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Counterexample } from '../store/counterexample.ts';
 import { readKnownIssues } from '../store/knownIssues.ts';
@@ -38,7 +38,9 @@ function backendOf({ file, counterexample }: Saved): string {
   }
   const path = resolve(dirname(file), module);
   if (existsSync(path)) return path;
-  throw new UsageError(`${file}: the module of backend "${backend}" is not at ${path} any more: name it with --backend`);
+  throw new UsageError(
+    `${file}: the module of backend "${backend}" is not at ${path} any more: name it with --backend`,
+  );
 }
 
 /** A counterexample's own backend, or all where others were asked for. */
@@ -52,7 +54,10 @@ export async function replay(names: readonly string[], options: ReplayOptions): 
   const cwd = workingFolder();
   const store = new Store(options.store === undefined ? defaultStore : resolve(cwd, options.store));
   const saved = chosen(names, store, cwd);
-  const run = new CaseRun(reportFor(options.format, () => ''), readKnownIssues(knownIssuesFolder));
+  const run = new CaseRun(
+    reportFor(options.format, () => ''),
+    readKnownIssues(knownIssuesFolder),
+  );
   if (saved.length === 0) {
     process.stderr.write(`there is nothing to replay in ${store.folder}\n`);
     return run.end(null);

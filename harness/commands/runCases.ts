@@ -1,10 +1,10 @@
-import { emptyTally, count, type Tally } from '../campaign/campaign.ts';
+import { count, emptyTally, type Tally } from '../campaign/campaign.ts';
 import type { Contender, Session } from '../campaign/session.ts';
 import { featuresOf } from '../campaign/signature.ts';
+import type { Case } from '../core/case.ts';
 import type { Verdict } from '../core/verdict.ts';
 import { type Call, prepare } from '../operators/call.ts';
 import type { Report } from '../report/report.ts';
-import type { Case } from '../core/case.ts';
 import { type KnownIssue, recognise } from '../store/knownIssues.ts';
 import { exitOf } from './context.ts';
 
@@ -37,7 +37,8 @@ export class CaseRun {
   /** Runs a case on backends of a session and takes their verdicts. */
   async run(session: Session, { name, call }: Named, contenders: readonly Contender[]): Promise<void> {
     this.#cases += 1;
-    for (const { contender, verdict } of await session.judge(call, contenders)) this.take(name, call, contender, verdict);
+    for (const { contender, verdict } of await session.judge(call, contenders))
+      this.take(name, call, contender, verdict);
   }
 
   /** Counts a case that was run elsewhere. */
@@ -54,7 +55,13 @@ export class CaseRun {
       if (knownIssue === null) this.#mismatches += 1;
       else this.#known += 1;
     }
-    this.#report.result({ case: name, op: call.case.op, backend: contender.name, verdict, knownIssue: knownIssue?.id ?? null });
+    this.#report.result({
+      case: name,
+      op: call.case.op,
+      backend: contender.name,
+      verdict,
+      knownIssue: knownIssue?.id ?? null,
+    });
   }
 
   #knownIssueOf(call: Call, { name, version }: Contender, verdict: Verdict): KnownIssue | null {

@@ -84,7 +84,10 @@ export async function tryCase(op: string, options: CaseOptions & CommonOptions):
   const testCase = caseFromFlags(op, options);
   const named = prepareNamed('try', testCase);
   process.stderr.write(`${caseWords(testCase)}\n`);
-  const run = new CaseRun(reportFor(options.format, () => ''), readKnownIssues(knownIssuesFolder));
+  const run = new CaseRun(
+    reportFor(options.format, () => ''),
+    readKnownIssues(knownIssuesFolder),
+  );
   const caseTimeout_ms = caseTimeoutOf_ms(options);
   const session = await Session.open({ backends: backendsOf(options), caseTimeout_ms, cwd: workingFolder() });
   try {

@@ -34,7 +34,8 @@ export function compare(call: Call, want: Outcome, got: Outcome, traits: Backend
   }
   if (want.kind === 'rejected') return compareWithRefusal(want.reason, got, traits);
   if (want.kind !== 'ok') return { verdict: 'unknown', reason: `the oracle gave no answer: ${explain(want)}` };
-  if (got.kind === 'rejected') return mismatch('acceptance', `refuses what PyTorch takes: ${got.reason}`, want.output.shape);
+  if (got.kind === 'rejected')
+    return mismatch('acceptance', `refuses what PyTorch takes: ${got.reason}`, want.output.shape);
 
   const output = withoutAddedBatch(call, got.output);
   if (!sameShape(output.shape, want.output.shape)) {
@@ -46,7 +47,11 @@ export function compare(call: Call, want: Outcome, got: Outcome, traits: Backend
   return compareValues(call, want.output, output, traits.arithmetic);
 }
 
-function compareWithRefusal(reason: string, got: Outcome & { kind: 'ok' | 'rejected' }, traits: BackendTraits): Verdict {
+function compareWithRefusal(
+  reason: string,
+  got: Outcome & { kind: 'ok' | 'rejected' },
+  traits: BackendTraits,
+): Verdict {
   if (got.kind === 'rejected') return { verdict: 'agree', shape: null, worst: 0, bound: 0, compared: 1 };
   if (traits.strict) return mismatch('acceptance', `takes what PyTorch refuses: ${reason}`);
   return { verdict: 'unsupported', reason: `PyTorch refuses the case, and the backend does not claim to: ${reason}` };

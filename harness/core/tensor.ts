@@ -33,6 +33,18 @@ export function allocate(dtype: DType, length: number): TensorData {
   }
 }
 
+/** `length` elements of `dtype` that begin at a byte of `buffer`, which must be a multiple of the element's size. */
+export function view(dtype: DType, buffer: ArrayBufferLike, byteOffset: number, length: number): TensorData {
+  switch (dtype) {
+    case 'float32':
+      return new Float32Array(buffer, byteOffset, length);
+    case 'float64':
+      return new Float64Array(buffer, byteOffset, length);
+    case 'int32':
+      return new Int32Array(buffer, byteOffset, length);
+  }
+}
+
 /** The dtype whose storage `data` is, or null where it is none of ours. */
 export function dtypeOf(data: unknown): DType | null {
   if (data instanceof Float32Array) return 'float32';

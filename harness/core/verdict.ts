@@ -1,5 +1,14 @@
 /** In what way a backend's outcome is not the oracle's. */
-export const mismatchKinds = ['value', 'shape', 'dtype', 'acceptance', 'crash', 'timeout', 'side-effect', 'unstable'] as const;
+export const mismatchKinds = [
+  'value',
+  'shape',
+  'dtype',
+  'acceptance',
+  'crash',
+  'timeout',
+  'side-effect',
+  'unstable',
+] as const;
 export type MismatchKind = (typeof mismatchKinds)[number];
 
 /** The element that is furthest off, relative to what rounding allows. */

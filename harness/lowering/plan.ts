@@ -37,7 +37,12 @@ export interface Plan {
  * Convolution pads its input and convolves. Transposed convolution is computed whole; then output_padding zeros are appended
  * and `padding` elements cropped from both ends, and only then comes the bias, which the appended elements get as well.
  */
-export function planOf(op: OpName, params: Params, shapes: Inputs<readonly number[]>, outputShape: readonly number[]): Plan {
+export function planOf(
+  op: OpName,
+  params: Params,
+  shapes: Inputs<readonly number[]>,
+  outputShape: readonly number[],
+): Plan {
   const kernel = shapes.weight!.slice(2);
   const strides = params.stride as number[];
   const dilations = params.dilation as number[];
@@ -50,7 +55,10 @@ export function planOf(op: OpName, params: Params, shapes: Inputs<readonly numbe
       before: -padding[axis]!,
       after: extra - padding[axis]!,
     }));
-    return { ...plan, steps: [{ do: 'convolve transposed', strides, dilations, groups }, { do: 'pad', widths }, ...bias] };
+    return {
+      ...plan,
+      steps: [{ do: 'convolve transposed', strides, dilations, groups }, { do: 'pad', widths }, ...bias],
+    };
   }
   const widths = convolutionPadding(params.padding!, kernel, dilations);
   return { ...plan, steps: [{ do: 'pad', widths }, { do: 'convolve', strides, dilations, groups }, ...bias] };

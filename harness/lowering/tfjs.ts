@@ -98,13 +98,26 @@ function spread(x: tf.Tensor4D, step: Pair): tf.Tensor4D {
   let out = x;
   if (step[1] > 1) {
     const [batch, height, width, channels] = out.shape;
-    const apart = tf.pad(tf.reshape(out, [batch * height, width, 1, channels]), [[0, 0], [0, 0], [0, step[1] - 1], [0, 0]]);
+    const apart = tf.pad(tf.reshape(out, [batch * height, width, 1, channels]), [
+      [0, 0],
+      [0, 0],
+      [0, step[1] - 1],
+      [0, 0],
+    ]);
     out = pad(tf.reshape(apart, [batch, height, width * step[1], channels]), [{ before: 0, after: 1 - step[1] }]);
   }
   if (step[0] > 1) {
     const [batch, height, width, channels] = out.shape;
-    const apart = tf.pad(tf.reshape(out, [batch, height, 1, width * channels]), [[0, 0], [0, 0], [0, step[0] - 1], [0, 0]]);
-    const widths = [{ before: 0, after: 1 - step[0] }, { before: 0, after: 0 }];
+    const apart = tf.pad(tf.reshape(out, [batch, height, 1, width * channels]), [
+      [0, 0],
+      [0, 0],
+      [0, step[0] - 1],
+      [0, 0],
+    ]);
+    const widths = [
+      { before: 0, after: 1 - step[0] },
+      { before: 0, after: 0 },
+    ];
     out = pad(tf.reshape(apart, [batch, height * step[0], width, channels]), widths);
   }
   return out;
@@ -130,9 +143,17 @@ function transposedConvolution(x: tf.Tensor4D, weight: tf.Tensor4D, strides: Pai
  * the elements of each phase r = 0 … d/g − 1 make a plain transposed convolution with stride s/g, whose elements lie d apart,
  * beginning at r·s, and no two phases meet.
  */
-function dilatedTransposedConvolution(x: tf.Tensor4D, weight: tf.Tensor4D, strides: Pair, dilations: Pair): tf.Tensor4D {
+function dilatedTransposedConvolution(
+  x: tf.Tensor4D,
+  weight: tf.Tensor4D,
+  strides: Pair,
+  dilations: Pair,
+): tf.Tensor4D {
   if (dilations[0] === 1 && dilations[1] === 1) return transposedConvolution(x, weight, strides);
-  const common: Pair = [greatestCommonDivisor(strides[0], dilations[0]), greatestCommonDivisor(strides[1], dilations[1])];
+  const common: Pair = [
+    greatestCommonDivisor(strides[0], dilations[0]),
+    greatestCommonDivisor(strides[1], dilations[1]),
+  ];
   const phases: Pair = [dilations[0] / common[0], dilations[1] / common[1]];
   const [, height, width] = x.shape;
   const whole: Pair = [

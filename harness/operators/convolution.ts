@@ -10,10 +10,11 @@ import {
   channelsOf,
   groupsOf,
   inputSizeRule,
-  intOrList,
   integer,
+  intOrList,
   isUnbatched,
   kernelOf,
+  lacksChannels,
   perAxis,
   reach,
   replaced,
@@ -70,7 +71,7 @@ function windowsOf(spec: Spec, axes: number): Window[] {
 
 function rulesOf(axes: number): Rule[] {
   return [
-    ...windowRules(axes, paramNames),
+    ...windowRules(axes, paramNames, (spec) => batchOf(spec, axes) === 0 || lacksChannels(spec, axes)),
     {
       name: 'input channels',
       holds: (spec) => channelsOf(spec, axes) === spec.shapes.weight![1]! * groupsOf(spec),
@@ -287,7 +288,12 @@ export function convolution(axes: 1 | 2 | 3): Operator {
     dtypes: ['float32', 'float64'],
     params: z.strictObject({
       stride: intOrList.optional(),
-      padding: z.union([intOrList, z.enum(['same', 'valid'])]).optional(),
+      padding: z
+        .union([intOrList, z.enum(['same', 'valid'])], {
+          error: ({ input }) =>
+            `must be a whole number, a list of them, "same" or "valid": got ${JSON.stringify(input)}`,
+        })
+        .optional(),
       dilation: intOrList.optional(),
       groups: integer.optional(),
     }) as z.ZodType<Params>,

@@ -73,7 +73,7 @@ function outChannelsOf(spec: Spec): number {
 function rulesOf(axes: number): Rule[] {
   const batchZero = (spec: Spec) => batchOf(spec, axes) === 0;
   return [
-    ...windowRules(axes, paramNames),
+    ...windowRules(axes, paramNames, batchZero),
     {
       name: 'input channels',
       holds: (spec) => channelsOf(spec, axes) === spec.shapes.weight![0],
@@ -136,8 +136,7 @@ function rulesOf(axes: number): Rule[] {
 function odditiesOf(axes: number): Oddity[] {
   const batchZero = (spec: Spec): Spec =>
     withShapes(spec, { input: [0, channelsOf(spec, axes), ...spatialOf(spec, axes)] });
-  const plainWindow = (spec: Spec): Spec =>
-    withParams(spec, { stride: 1, dilation: 1, padding: 0, output_padding: 0 });
+  const plainWindow = (spec: Spec): Spec => withParams(spec, { stride: 1, dilation: 1, padding: 0, output_padding: 0 });
   return [
     { name: 'batch 0', apply: batchZero },
     { name: 'batch 0, dilation 0', apply: (spec) => withParams(batchZero(spec), { dilation: 0 }) },
@@ -230,7 +229,7 @@ function shortest(axis: { kernel: number; stride: number; dilation: number; padd
 function toSpec(raw: RawLayer): Spec {
   const axes = raw.axes.map((axis) => ({
     ...axis,
-    outputPadding: axis.outputPadding % Math.max(axis.stride, axis.dilation),
+    outputPadding: Math.min(axis.outputPadding, Math.max(axis.stride, axis.dilation) - 1),
   }));
   const list = (pick: (axis: (typeof axes)[number]) => number) => spell(axes.map(pick), raw.lists);
   const inner = [raw.groups * raw.inChannels, ...axes.map((axis) => shortest(axis) + axis.extra)];

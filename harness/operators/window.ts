@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ParamValue, Params } from '../core/case.ts';
+import type { Params, ParamValue } from '../core/case.ts';
 import type { Rule, Spec } from './operator.ts';
 
 /*
@@ -12,7 +12,9 @@ export const maxParameter = 2 ** 31 - 1;
 
 export const integer = z.int().min(-maxParameter).max(maxParameter);
 /** An int or a list of ints, as PyTorch accepts. */
-export const intOrList = z.union([integer, z.array(integer).max(8)]);
+export const intOrList = z.union([integer, z.array(integer).max(8)], {
+  error: ({ input }) => `must be a whole number or a list of them: got ${JSON.stringify(input)}`,
+});
 
 /** One spatial axis of a window, with sizes in elements; `before` is the padding, or the crop, at its beginning. */
 export interface Window {
@@ -59,6 +61,10 @@ export function isUnbatched(spec: Spec, axes: number): boolean {
 
 export function channelsOf(spec: Spec, axes: number): number {
   return spec.shapes.input[spec.shapes.input.length - axes - 1]!;
+}
+
+export function lacksChannels(spec: Spec, axes: number): boolean {
+  return channelsOf(spec, axes) === 0;
 }
 
 /** The input's spatial sizes. */
@@ -130,9 +136,11 @@ function leastRule(name: string, axes: number, least: number, exempt: (spec: Spe
   };
 }
 
-/** The rules that every windowed operator begins with, up to parameters that can be relied on. */
-export function windowRules(axes: number, lists: readonly string[]): Rule[] {
-  const batchZero = (spec: Spec) => batchOf(spec, axes) === 0;
+/**
+ * The rules that every windowed operator begins with, up to parameters that can be relied on. `idle`: specs with nothing to
+ * compute, on which PyTorch skips some of its checks.
+ */
+export function windowRules(axes: number, lists: readonly string[], idle: (spec: Spec) => boolean): Rule[] {
   return [
     {
       name: 'input rank',
@@ -141,7 +149,9 @@ export function windowRules(axes: number, lists: readonly string[]): Rule[] {
         `input must have ${axes + 2} dimensions, or ${axes + 1} without a batch: got shape ${show(spec.shapes.input)}`,
       breaks: (spec) => [
         withShapes(spec, { input: spec.shapes.input.slice(-axes) }),
-        withShapes(spec, { input: [1, ...new Array<number>(axes + 2 - spec.shapes.input.length).fill(1), ...spec.shapes.input] }),
+        withShapes(spec, {
+          input: [1, ...new Array<number>(axes + 2 - spec.shapes.input.length).fill(1), ...spec.shapes.input],
+        }),
       ],
     },
     {
@@ -155,14 +165,16 @@ export function windowRules(axes: number, lists: readonly string[]): Rule[] {
     },
     {
       name: 'one dtype',
-      holds: (spec) => batchZero(spec) || Object.values(spec.dtypes).every((dtype) => dtype === spec.dtypes.input),
+      holds: ({ dtypes, ...spec }) =>
+        (dtypes.weight === dtypes.input || idle({ dtypes, ...spec })) &&
+        (dtypes.bias === undefined || dtypes.bias === dtypes.input),
       message: (spec) => `input, weight and bias must have one dtype: got ${Object.values(spec.dtypes).join(', ')}`,
       breaks: (spec) => [{ ...spec, dtypes: { ...spec.dtypes, weight: 'float64' } }],
     },
     ...lists.map((name) => lengthRule(name, axes)),
     leastRule('stride', axes, 1),
     leastRule('padding', axes, 0),
-    leastRule('dilation', axes, 1, batchZero),
+    leastRule('dilation', axes, 1, idle),
     ...(lists.includes('output_padding') ? [leastRule('output_padding', axes, 0)] : []),
     {
       name: 'groups ≥ 1',
@@ -172,7 +184,10 @@ export function windowRules(axes: number, lists: readonly string[]): Rule[] {
     },
     {
       name: 'weight not empty',
-      holds: (spec) => spec.shapes.weight!.every((size, axis) => axis === 1 || size >= 1),
+      holds: (spec) =>
+        spec.shapes.weight!.every(
+          (size, axis) => axis === 1 || size >= 1 || (axis > 1 && lacksChannels(spec, axes) && idle(spec)),
+        ),
       message: (spec) => `weight must not be empty: got shape ${show(spec.shapes.weight)}`,
       breaks: (spec) => [
         withShapes(spec, { weight: replaced(spec.shapes.weight!, axes + 1, 0) }),

@@ -1,5 +1,5 @@
-import { execa } from 'execa';
 import type { Duplex } from 'node:stream';
+import { execa } from 'execa';
 import { HarnessError } from '../core/errors.ts';
 import { type Frame, FrameError, FrameReader } from './frames.ts';
 
@@ -104,7 +104,10 @@ export class Channel {
         child.kill();
         reject(new StartError(why, refused));
       };
-      const timer = setTimeout(() => fail(`said nothing within ${startTimeout_ms / 1000} s of its start`), startTimeout_ms);
+      const timer = setTimeout(
+        () => fail(`said nothing within ${startTimeout_ms / 1000} s of its start`),
+        startTimeout_ms,
+      );
       child.onEnd = (end) => fail(end.detail);
       child.onFrame = ({ header }) => {
         if (header.type === 'failed') return fail(String(header.reason), true);
@@ -179,7 +182,7 @@ class Child {
     subprocess.stdout?.on('data', (piece: Buffer) => printed.add(piece));
     subprocess.stderr?.on('data', (piece: Buffer) => printed.add(piece));
     const [, , , requests, replies] = subprocess.stdio as unknown as (Duplex | undefined)[];
-    const reader = new FrameReader();
+    const reader = new FrameReader({ views: true });
     replies?.on('data', (piece: Buffer) => this.#read(reader, piece));
     // A broken pipe shows itself as the end of the process too.
     for (const stream of [requests, replies, subprocess.stdout, subprocess.stderr]) stream?.on('error', () => {});

@@ -1,5 +1,14 @@
 import { crc32 } from 'node:zlib';
-import { allocate, bytesOf, bytesPerElement, type DType, elementCount, type Tensor } from '../core/tensor.ts';
+import {
+  allocate,
+  bytesOf,
+  bytesPerElement,
+  type DType,
+  elementCount,
+  type Tensor,
+  type TensorData,
+  view,
+} from '../core/tensor.ts';
 
 /*
  * The frames of oracles/PROTOCOL.md: a header of 24 bytes, JSON padded to a multiple of 8 bytes, then the tensors' elements,
@@ -26,6 +35,8 @@ export interface Frame<Header = Record<string, unknown>> {
   id: number;
   header: Header;
   tensors: Record<string, Tensor>;
+  /** The bytes that the tensors came as, in the order in which the JSON lists them. */
+  origins: Buffer[];
 }
 
 /** The bytes are no frame: a bad magic number, size, checksum or JSON. Nothing more can be read from that stream. */
@@ -41,6 +52,14 @@ function checksum(frame: Buffer): number {
   return crc32(frame.subarray(headerLength), crc32(frame.subarray(0, 16)));
 }
 
+/** Copies bytes to `at`, followed by zeros up to the next multiple of 8, and returns where that is. */
+function put(frame: Buffer, bytes: Uint8Array, at: number): number {
+  const end = at + align(bytes.length);
+  frame.set(bytes, at);
+  for (let gap = at + bytes.length; gap < end; gap++) frame[gap] = 0;
+  return end;
+}
+
 /** The bytes of one frame. The JSON is `header` with a list of the tensors added. */
 export function encodeFrame(id: number, header: Record<string, unknown>, tensors: Record<string, Tensor> = {}): Buffer {
   const names = Object.keys(tensors);
@@ -51,19 +70,16 @@ export function encodeFrame(id: number, header: Record<string, unknown>, tensors
   for (const name of names) dataLength += align(tensors[name]!.data.byteLength);
   if (dataLength > maxDataBytes) throw new FrameError(`${dataLength} bytes of tensors, more than ${maxDataBytes}`);
 
-  const frame = Buffer.alloc(headerLength + align(json.length) + dataLength);
+  // From the pool, and only the gaps zeroed: thousands of small frames a second are made here.
+  const frame = Buffer.allocUnsafe(headerLength + align(json.length) + dataLength);
   frame.writeUInt32LE(magic, 0);
   frame.writeUInt32LE(id >>> 0, 4);
   frame.writeUInt32LE(json.length, 8);
   frame.writeUInt32LE(dataLength, 12);
-  json.copy(frame, headerLength);
-  let at = headerLength + align(json.length);
-  for (const name of names) {
-    const { data } = tensors[name]!;
-    frame.set(bytesOf(data), at);
-    at += align(data.byteLength);
-  }
+  let at = put(frame, json, headerLength);
+  for (const name of names) at = put(frame, bytesOf(tensors[name]!.data), at);
   frame.writeUInt32LE(checksum(frame), 16);
+  frame.writeUInt32LE(0, 20);
   return frame;
 }
 
@@ -80,32 +96,44 @@ function frameLength(header: Buffer): number {
 function isTensorHeader(value: unknown): value is TensorHeader {
   if (typeof value !== 'object' || value === null) return false;
   const { name, dtype, shape } = value as Partial<TensorHeader>;
-  if (typeof name !== 'string' || !(String(dtype) in bytesPerElement) || !Array.isArray(shape)) return false;
+  if (typeof name !== 'string' || !Object.hasOwn(bytesPerElement, String(dtype)) || !Array.isArray(shape)) return false;
   return shape.length <= 16 && shape.every((size) => Number.isSafeInteger(size) && size >= 0);
 }
 
-function readTensors(listed: unknown, frame: Buffer, from: number): Record<string, Tensor> {
+/** The elements at `at`: a view where their bytes happen to be aligned and the reader may have one, otherwise a copy. */
+function elements(frame: Buffer, at: number, dtype: DType, count: number, views: boolean): TensorData {
+  const start = frame.byteOffset + at;
+  if (views && start % bytesPerElement[dtype] === 0) return view(dtype, frame.buffer, start, count);
+  const data = allocate(dtype, count);
+  bytesOf(data).set(frame.subarray(at, at + data.byteLength));
+  return data;
+}
+
+function readTensors(listed: unknown, frame: Buffer, from: number, views: boolean): Pick<Frame, 'tensors' | 'origins'> {
   const tensors: Record<string, Tensor> = {};
-  if (listed === undefined) return tensors;
+  const origins: Buffer[] = [];
+  if (listed === undefined) return { tensors, origins };
   if (!Array.isArray(listed)) throw new FrameError('tensors that are not a list');
   let at = from;
   for (const entry of listed) {
-    if (!isTensorHeader(entry)) throw new FrameError(`a tensor without name, dtype or shape: ${JSON.stringify(entry)}`);
+    if (!isTensorHeader(entry) || Object.hasOwn(tensors, entry.name)) {
+      throw new FrameError(`a tensor without name, dtype or shape, or a name twice: ${JSON.stringify(entry)}`);
+    }
     const count = elementCount(entry.shape);
     const length = count * bytesPerElement[entry.dtype];
     if (at + length > frame.length) throw new FrameError(`tensor ${entry.name} is longer than its frame`);
-    // A copy: the frame's buffer is not aligned, and must not live as long as the tensor.
-    const data = allocate(entry.dtype, count);
-    bytesOf(data).set(frame.subarray(at, at + length));
-    tensors[entry.name] = { dtype: entry.dtype, shape: entry.shape, data };
+    const data = elements(frame, at, entry.dtype, count, views);
+    // The shape is the tensor's own: who gets it may change it, and the JSON's stays.
+    tensors[entry.name] = { dtype: entry.dtype, shape: [...entry.shape], data };
+    origins.push(frame.subarray(at, at + length));
     at += align(length);
   }
   if (at !== frame.length) throw new FrameError('tensors that do not fill their frame');
-  return tensors;
+  return { tensors, origins };
 }
 
 /** Reads one whole frame. Throws FrameError. */
-function decodeFrame(frame: Buffer): Frame {
+function decodeFrame(frame: Buffer, views: boolean): Frame {
   if (frame.readUInt32LE(16) !== checksum(frame)) throw new FrameError('a frame with a wrong checksum');
   const jsonLength = frame.readUInt32LE(8);
   let header: unknown;
@@ -114,15 +142,23 @@ function decodeFrame(frame: Buffer): Frame {
   } catch {
     throw new FrameError('a frame whose JSON cannot be parsed');
   }
-  if (typeof header !== 'object' || header === null) throw new FrameError('a frame whose JSON is no object');
-  const tensors = readTensors((header as { tensors?: unknown }).tensors, frame, headerLength + align(jsonLength));
-  return { id: frame.readUInt32LE(4), header: header as Record<string, unknown>, tensors };
+  if (typeof header !== 'object' || header === null || Array.isArray(header))
+    throw new FrameError('a frame whose JSON is no object');
+  const fields = header as Record<string, unknown>;
+  const tensors = readTensors(fields.tensors, frame, headerLength + align(jsonLength), views);
+  return { id: frame.readUInt32LE(4), header: fields, ...tensors };
 }
 
 /** Puts the frames of a stream together again, whatever pieces it comes in. */
 export class FrameReader {
   #pieces: Buffer[] = [];
   #length = 0;
+  readonly #views: boolean;
+
+  /** `views`: tensors may share the stream's memory. Fine for who only reads them, and spares the garbage collector. */
+  constructor({ views = false } = {}) {
+    this.#views = views;
+  }
 
   /** The frames that `piece` completes. Throws FrameError where the stream is no stream of frames. */
   *push(piece: Buffer): Generator<Frame> {
@@ -134,7 +170,7 @@ export class FrameReader {
       const all = this.#front(wanted);
       this.#pieces[0] = all.subarray(wanted);
       this.#length -= wanted;
-      yield decodeFrame(all.subarray(0, wanted));
+      yield decodeFrame(all.subarray(0, wanted), this.#views);
     }
   }
 

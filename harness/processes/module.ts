@@ -1,5 +1,5 @@
-import { messageOf } from '../core/errors.ts';
 import type { Backend } from '../core/backend.ts';
+import { messageOf } from '../core/errors.ts';
 
 /** What a backend module's default export must be, said once. */
 const expected = 'its default export must be a backend { name, version, run(call, inputs) } or a list of them';

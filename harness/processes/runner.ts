@@ -25,14 +25,16 @@ export interface RunnerOptions {
   caseTimeout_ms: number;
   /** After so many deaths the process is not started again. */
   maxDeaths: number;
-  /** Whether a death is looked into: the case alone in a fresh process, then with its history. */
+  /** Whether a death is looked into: the cases one by one in a fresh process, then with their history. */
   isolate: boolean;
+  /** Whether a death that does not happen again is forgiven, and the answer of the second time taken. */
+  forgiving?: boolean;
 }
 
 /** So many of the requests that a process has answered are remembered, to repeat a failure that needs a history. */
 export const keptHistory = 512;
 /** A process may hold back so many replies that it has ready: oracles/PROTOCOL.md. */
-const heldReplies = 16;
+const heldReplies = 64;
 const clockTick_ms = 50;
 /** How often a process is tried to be started before it is given up. */
 const startAttempts = 3;
@@ -196,11 +198,16 @@ export class Runner {
     // The list only grows until it is replaced, so that its first `count` requests stay what they are.
     const list = this.#history;
     const count = list.length;
-    head.resolve({ outcome: outcomeOf(frame), before: [], past: () => list.slice(Math.max(0, count - keptHistory), count) });
+    head.resolve({
+      outcome: outcomeOf(frame),
+      before: [],
+      past: () => list.slice(Math.max(0, count - keptHistory), count),
+    });
     this.#remember(head.request);
   }
 
   #remember(request: Request): void {
+    if (this.options.forgiving === true) return;
     this.#history.push(request);
     if (this.#history.length >= 2 * keptHistory) this.#history = this.#history.slice(-keptHistory);
   }
@@ -271,7 +278,8 @@ export class Runner {
     const past = () => death.history;
     const { kind, detail } = death;
     // With one request there is no doubt; and where no other process may be started, no way to find out.
-    if (requests.length === 1 || this.deaths >= this.options.maxDeaths) return [{ outcome: { kind, detail }, before: [], past }];
+    if (requests.length === 1 || this.deaths >= this.options.maxDeaths)
+      return [{ outcome: { kind, detail }, before: [], past }];
     const outcomes = await runFresh(this.launch, [], requests, this.options.caseTimeout_ms);
     return outcomes.map((outcome) => ({ outcome, before: [], past }));
   }
@@ -299,6 +307,7 @@ export class Runner {
       }
     }
     // Someone else's kill, or a busy machine: there is nothing to convict the backend of.
+    if (this.options.forgiving === true) return answered(fresh);
     const [first, ...rest] = answered(fresh);
     const suspect: Answer = excused
       ? { ...first!, outcome: { kind: 'unreproduced', detail } }

@@ -2,10 +2,10 @@ import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import type { Backend, Call } from '../core/backend.ts';
-import { type Inputs, mapInputs } from '../core/case.ts';
+import { type InputName, type Inputs, mapInputs } from '../core/case.ts';
 import { messageOf } from '../core/errors.ts';
 import { bytesOf, dtypeOf, elementCount, sameShape, type Tensor } from '../core/tensor.ts';
-import { encodeFrame, type Frame, FrameReader } from './frames.ts';
+import { encodeFrame, type Frame, FrameReader, type TensorHeader } from './frames.ts';
 import { loadBackends } from './module.ts';
 
 /*
@@ -17,7 +17,7 @@ const requestsFd = 3;
 const repliesFd = 4;
 
 /** Replies are held back until there are so many, it is so long since the first, or there is nothing else to do. */
-const heldReplies = 16;
+const heldReplies = 64;
 const heldFor_ms = 10;
 
 /** Replies on their way out. A system call for each would cost as much as a small case. */
@@ -47,15 +47,17 @@ function watchParent(): void {
   new Worker(source, { eval: true }).unref();
 }
 
-/** What of the inputs is not as it was. */
-function changedInputs(inputs: Inputs<Tensor>, before: Map<string, { bytes: Buffer; shape: number[] }>): string[] {
-  const changed: string[] = [];
-  for (const [name, { bytes, shape }] of before) {
-    const tensor = inputs[name as keyof Inputs<Tensor>] as Tensor | undefined;
-    const same = dtypeOf(tensor?.data) !== null && sameShape(tensor!.shape, shape) && bytes.equals(bytesOf(tensor!.data));
-    if (!same) changed.push(name);
-  }
-  return changed;
+/** What of the inputs is not as it came: another shape, or other bytes. */
+function changedInputs(inputs: Inputs<Tensor>, frame: Frame): string[] {
+  const listed = frame.header.tensors as readonly TensorHeader[];
+  return listed
+    .filter(({ name, shape }, i) => !isAsItCame(inputs[name as InputName], shape, frame.origins[i]!))
+    .map(({ name }) => name);
+}
+
+function isAsItCame(tensor: Tensor | undefined, shape: readonly number[], bytes: Buffer): boolean {
+  if (tensor === undefined || dtypeOf(tensor.data) === null) return false;
+  return sameShape(tensor.shape, shape) && bytes.equals(bytesOf(tensor.data));
 }
 
 /** Why this is no tensor, or null where it is one. */
@@ -63,7 +65,8 @@ function malformed(value: unknown): { what: 'shape' | 'dtype'; reason: string } 
   if (typeof value !== 'object' || value === null) return { what: 'dtype', reason: `returned ${value}, not a tensor` };
   const { dtype, shape, data } = value as Partial<Tensor>;
   const stored = dtypeOf(data);
-  if (stored === null) return { what: 'dtype', reason: 'returned data that is no Float32Array, Float64Array or Int32Array' };
+  if (stored === null)
+    return { what: 'dtype', reason: 'returned data that is no Float32Array, Float64Array or Int32Array' };
   if (stored !== dtype) return { what: 'dtype', reason: `returned dtype ${dtype} with data of dtype ${stored}` };
   if (!Array.isArray(shape) || !shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
     return { what: 'shape', reason: `returned the shape ${JSON.stringify(shape)}` };
@@ -77,12 +80,6 @@ function malformed(value: unknown): { what: 'shape' | 'dtype'; reason: string } 
 async function answer(backend: Backend, frame: Frame): Promise<Buffer> {
   const call = { op: frame.header.op, params: frame.header.params } as Call;
   const inputs = frame.tensors as unknown as Inputs<Tensor>;
-  const before = new Map(
-    Object.entries(frame.tensors).map(([name, tensor]) => [
-      name,
-      { bytes: Buffer.from(bytesOf(tensor.data)), shape: [...tensor.shape] },
-    ]),
-  );
   let output: Tensor;
   try {
     if (backend.supports !== undefined) {
@@ -93,11 +90,11 @@ async function answer(backend: Backend, frame: Frame): Promise<Buffer> {
     }
     output = await backend.run(call, inputs);
   } catch (error) {
-    const changed = changedInputs(inputs, before);
+    const changed = changedInputs(inputs, frame);
     if (changed.length > 0) return encodeFrame(frame.id, { type: 'side-effect', changed });
     return encodeFrame(frame.id, { type: 'rejected', reason: messageOf(error) });
   }
-  const changed = changedInputs(inputs, before);
+  const changed = changedInputs(inputs, frame);
   if (changed.length > 0) return encodeFrame(frame.id, { type: 'side-effect', changed });
   const problem = malformed(output);
   if (problem !== null) return encodeFrame(frame.id, { type: 'malformed', ...problem });

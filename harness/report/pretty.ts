@@ -66,7 +66,11 @@ function liveLines(progress: Progress, share: number | null): string[] {
 
 type Paint = (style: Colour, text: string) => string;
 
-function findingLines({ counterexample, file, knownIssue }: Finding, paint: Paint, hint: (finding: Finding) => string): string[] {
+function findingLines(
+  { counterexample, file, knownIssue }: Finding,
+  paint: Paint,
+  hint: (finding: Finding) => string,
+): string[] {
   const { op, backend, kind, reason, elements, before, found, signature } = counterexample;
   if (knownIssue !== null) {
     return [`${paint('yellow', 'known')} ${backend}, ${op}: ${knownIssue.title} (${knownIssue.id})`];
@@ -77,7 +81,9 @@ function findingLines({ counterexample, file, knownIssue }: Finding, paint: Pain
     `${paint('red', 'MISMATCH')} ${backend}, ${op}: ${kind}${history}`,
     `  ${reason}`,
     `  minimal case (${plural(elements, 'element')}): ${caseWords(counterexample.case)}`,
-    ...(before.length === 0 ? [] : [`  first: ${before.slice(0, 3).map(caseWords).join('; ')}${before.length > 3 ? '; …' : ''}`]),
+    ...(before.length === 0
+      ? []
+      : [`  first: ${before.slice(0, 3).map(caseWords).join('; ')}${before.length > 3 ? '; …' : ''}`]),
     `  signature: ${signature}`,
     `  saved in ${file}`,
     `  replay with: ${hint({ counterexample, file, knownIssue } as Finding)}`,
@@ -122,7 +128,10 @@ function tableOf(tallies: ReadonlyMap<string, Tally>): string {
   return table.toString();
 }
 
-function summaryLine({ cases, comparisons, seconds, counterexamples, known, exit, why }: Summary, paint: Paint): string {
+function summaryLine(
+  { cases, comparisons, seconds, counterexamples, known, exit, why }: Summary,
+  paint: Paint,
+): string {
   const found = counterexamples === 0 ? 'no new mismatch' : plural(counterexamples, 'counterexample');
   const rate = seconds > 0 ? ` (${groupDigits(cases / seconds)} cases/s)` : '';
   const text = `${plural(cases, 'case')}, ${plural(comparisons, 'comparison')} in ${durationWords(seconds)}${rate}: ${found}, ${plural(known, 'known issue')}`;

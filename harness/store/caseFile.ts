@@ -37,7 +37,23 @@ function check<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
   if (parsed.success) return parsed.data;
   const issue = deepest(parsed.error.issues[0]!);
   const path = issue.path.length === 0 ? where : `${where}: ${issue.path.join('.')}`;
-  throw new UsageError(`${path}: ${issue.message}`);
+  const message = issue.message.replace(/^(Invalid input|Invalid option|Too small|Too big): /, '');
+  throw new UsageError(`${path}: ${message}${gotWords(value, issue)}`);
+}
+
+/** What was there instead, where the message does not say it and it is short. */
+function gotWords(value: unknown, { path, message }: z.core.$ZodIssue): string {
+  if (message.includes('got ') || message.includes('received') || message.startsWith('Unrecognized')) return '';
+  let there = value;
+  for (const key of path) there = (there as Record<PropertyKey, unknown> | undefined)?.[key];
+  const text = JSON.stringify(there);
+  return text === undefined || text.length > 60 ? '' : `: got ${text}`;
+}
+
+/** A key that JavaScript takes for something else, and zod drops. */
+function refuseProto(json: unknown, where: string): void {
+  if (typeof json !== 'object' || json === null) return;
+  if (Object.hasOwn(json, '__proto__')) throw new UsageError(`${where}: Unrecognized key: "__proto__"`);
 }
 
 /** Where alternatives all fail, what is wrong with the one that came furthest. */
@@ -75,8 +91,12 @@ function checkValues(spec: TensorSpec, where: string): void {
 /** The case that parsed JSON holds. Throws UsageError, which names `where` it came from, on anything outside the schema. */
 export function parseCase(json: unknown, where: string): Case {
   const { schema: _, ...outer } = check(envelope, json, where);
+  const { params: givenParams, inputs: givenInputs } = json as Record<string, unknown>;
+  for (const given of [json, givenParams, givenInputs]) refuseProto(given, where);
   if (!isOperator(outer.op)) {
-    throw new UsageError(`${where}: op: unknown operator "${outer.op}"; there are ${operators.map((o) => o.name).join(', ')}`);
+    throw new UsageError(
+      `${where}: op: unknown operator "${outer.op}"; there are ${operators.map((o) => o.name).join(', ')}`,
+    );
   }
   const operator = operatorOf(outer.op);
   const params = check(operator.params, outer.params, `${where}: params`);
@@ -85,12 +105,15 @@ export function parseCase(json: unknown, where: string): Case {
       throw new UsageError(`${where}: inputs: ${outer.op} takes ${operator.inputs.join(', ')}, not "${name}"`);
     }
     if (!operator.dtypes.includes(spec.dtype)) {
-      throw new UsageError(`${where}: inputs.${name}.dtype: ${outer.op} takes ${operator.dtypes.join(', ')}, not ${spec.dtype}`);
+      throw new UsageError(
+        `${where}: inputs.${name}.dtype: ${outer.op} takes ${operator.dtypes.join(', ')}, not ${spec.dtype}`,
+      );
     }
     checkValues(spec, `${where}: inputs.${name}`);
   }
   for (const name of operator.inputs) {
-    if (name !== 'bias' && outer.inputs[name] === undefined) throw new UsageError(`${where}: inputs: ${name} is missing`);
+    if (name !== 'bias' && outer.inputs[name] === undefined)
+      throw new UsageError(`${where}: inputs: ${name} is missing`);
   }
   const inputs = Object.fromEntries(
     inputNames.filter((name) => outer.inputs[name] !== undefined).map((name) => [name, outer.inputs[name]]),

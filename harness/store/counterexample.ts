@@ -47,7 +47,8 @@ export function parseCounterexample(json: unknown, where: string): Counterexampl
     throw new UsageError(`${where}: schema must be "${counterexampleSchema}": got ${JSON.stringify(schema)}`);
   }
   for (const [name, value] of Object.entries({ id, signature, backend })) {
-    if (typeof value !== 'string') throw new UsageError(`${where}: ${name} must be a string: got ${JSON.stringify(value)}`);
+    if (typeof value !== 'string')
+      throw new UsageError(`${where}: ${name} must be a string: got ${JSON.stringify(value)}`);
   }
   if (!isKind(kind)) {
     throw new UsageError(`${where}: kind must be one of ${mismatchKinds.join(', ')}: got ${JSON.stringify(kind)}`);

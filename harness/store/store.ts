@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { UsageError } from '../core/errors.ts';
 import { writeAtomically } from './atomic.ts';
 import { readJson } from './caseFile.ts';
@@ -15,6 +15,13 @@ function safe(name: string): string {
   return name.replace(/[^A-Za-z0-9._-]+/g, '_').slice(0, 60);
 }
 
+/** Makes a folder and those above it. One by one: the recursive mkdirSync never returns where a file system refuses, as /proc. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder));
+  mkdirSync(folder);
+}
+
 /** A folder of counterexamples, one file a signature. */
 export class Store {
   readonly folder: string;
@@ -27,7 +34,7 @@ export class Store {
   checkWritable(): void {
     const probe = join(this.folder, `.probe-${process.pid}`);
     try {
-      mkdirSync(this.folder, { recursive: true });
+      makeFolder(this.folder);
       writeAtomically(probe, '');
       rmSync(probe);
     } catch (error) {

@@ -7,7 +7,9 @@ import { callsOf } from './cases.ts';
  * the loop took; making the tensors is not counted.
  */
 const work = callsOf(Number(process.argv[2])).flatMap((call) =>
-  call.normalised === null ? [] : [{ call: { op: call.case.op, params: call.normalised }, inputs: backendTensors(call) }],
+  call.normalised === null
+    ? []
+    : [{ call: { op: call.case.op, params: call.normalised }, inputs: backendTensors(call) }],
 );
 const started_ms = performance.now();
 for (const { call, inputs } of work) {

@@ -1,6 +1,6 @@
 import { caseOf, drawBatch } from '../../harness/campaign/plan.ts';
-import { operators } from '../../harness/operators/index.ts';
 import { type Call, prepare } from '../../harness/operators/call.ts';
+import { operators } from '../../harness/operators/index.ts';
 
 /** The backend that both sides of the benchmark run. */
 export const backend = 'tfjs-cpu';

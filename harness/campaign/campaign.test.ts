@@ -1,0 +1,227 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { root } from '../../scripts/setup.mjs';
+import type { OpName } from '../core/case.ts';
+import { Store } from '../store/store.ts';
+import { Campaign, type CampaignResult } from './campaign.ts';
+import { replayOn } from './replay.ts';
+import { Session } from './session.ts';
+
+/*
+ * Backends with one bug each, against the real oracle: every bug is found with the right kind, shrunk, saved once, and fails
+ * again from its saved values alone.
+ */
+
+const folder = mkdtempSync(join(tmpdir(), 'convdiff-campaign-'));
+const fixtures = join(root, 'harness/campaign/fixtures');
+const both: OpName[] = ['conv1d', 'conv_transpose1d'];
+const caseTimeout_ms = 1000;
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+interface Hunt {
+  session: Session;
+  store: Store;
+  result: CampaignResult;
+}
+
+async function hunt(name: string, runs: number, seed = 1): Promise<Hunt> {
+  const session = await Session.open({ backends: [join(fixtures, `${name}.mjs`)], caseTimeout_ms, cwd: root });
+  const store = new Store(join(folder, name));
+  store.checkWritable();
+  const campaign = new Campaign({
+    session,
+    ops: both,
+    seed,
+    runs,
+    time_ms: null,
+    store,
+    knownIssues: [],
+    signal: new AbortController().signal,
+    onProgress: () => {},
+    onFinding: () => {},
+  });
+  try {
+    return { session, store, result: await campaign.run() };
+  } catch (error) {
+    session.close();
+    throw error;
+  }
+}
+
+/** [fixture, kind, cases to draw, elements of the smallest counterexample at most, cases in its history at most] */
+const bugs: [string, string, number, number, number][] = [
+  ['off-by-one-padding', 'value', 256, 8, 0],
+  ['output-padding-in-front', 'value', 256, 2, 0],
+  ['last-element', 'value', 256, 4, 0],
+  ['wrong-shape', 'shape', 256, 2, 0],
+  ['wrong-dtype', 'dtype', 256, 3, 0],
+  ['no-tensor', 'dtype', 256, 3, 0],
+  ['refuses', 'acceptance', 256, 2, 0],
+  ['takes-anything', 'acceptance', 512, 2, 0],
+  ['changes-input', 'side-effect', 256, 4, 0],
+  ['exits', 'crash', 64, 3, 0],
+  ['segfaults', 'crash', 64, 2, 0],
+  ['aborts', 'crash', 24, 8, 0],
+  ['hangs', 'timeout', 16, 2, 0],
+  ['never-resolves', 'timeout', 32, 4, 0],
+  ['third-call', 'value', 64, 2, 2],
+  ['stale-cache', 'value', 256, 2, 1],
+];
+
+describe.each(bugs)('a backend that %s', (name, kind, runs, elements, history) => {
+  let found: Hunt;
+
+  beforeAll(async () => {
+    found = await hunt(name, runs);
+  }, 120_000);
+  afterAll(() => found?.session.close());
+
+  it(`is found, as ${kind} and nothing else`, () => {
+    const kinds = new Set(found.result.findings.map(({ counterexample }) => counterexample.kind));
+    expect([...kinds]).toEqual([kind]);
+  });
+
+  it(`is shrunk to at most ${elements} elements after at most ${history} other cases`, () => {
+    const smallest = Math.min(...found.result.findings.map(({ counterexample }) => counterexample.elements));
+    expect(smallest).toBeLessThanOrEqual(elements);
+    for (const { counterexample } of found.result.findings) {
+      expect(counterexample.before.length).toBeLessThanOrEqual(history);
+    }
+  });
+
+  it('is saved once a signature, shrunk, and nothing else is left in the store', () => {
+    const signatures = found.result.findings.map(({ counterexample }) => counterexample.signature);
+    const saved = found.store.list().map(({ counterexample }) => counterexample);
+    expect(new Set(signatures).size).toBe(signatures.length);
+    expect(saved.map(({ signature }) => signature).sort()).toEqual([...signatures].sort());
+    expect(saved.every(({ shrunk }) => shrunk)).toBe(true);
+  });
+
+  it('fails again from its saved values alone', async () => {
+    const [contender] = found.session.contenders;
+    for (const { counterexample } of found.store.list()) {
+      const verdict = await replayOn(counterexample, contender!, found.session.oracle);
+      expect(verdict).toMatchObject({ verdict: 'mismatch', kind });
+    }
+  });
+});
+
+describe('a campaign', () => {
+  it.each(['correct', 'loud', 'not-strict'])('finds nothing in a backend that is %s', async (name) => {
+    const { session, result, store } = await hunt(name, 2000);
+    session.close();
+    expect(result.findings).toEqual([]);
+    expect(store.list()).toEqual([]);
+    const [tally] = [...result.tallies.values()];
+    expect(tally).toMatchObject({ mismatch: 0, unknown: 0, benched: false });
+    expect(tally!.agree + tally!.unsupported).toBe(2000);
+  });
+
+  it('gives a backend that is not strict no invalid case', async () => {
+    const { session, result } = await hunt('not-strict', 1024);
+    session.close();
+    const [tally] = [...result.tallies.values()];
+    expect(tally!.unsupported).toBeGreaterThan(50);
+    expect(tally!.unsupported).toBeLessThan(200);
+  });
+
+  it('goes on when the oracle is killed, with the same result', async () => {
+    const session = await Session.open({ backends: ['reference'], caseTimeout_ms, cwd: root });
+    let kills = 0;
+    const campaign = new Campaign({
+      session,
+      ops: both,
+      seed: 3,
+      runs: 4096,
+      time_ms: null,
+      store: new Store(folder),
+      knownIssues: [],
+      signal: new AbortController().signal,
+      onProgress: ({ cases }) => {
+        if (cases < 1024 * (kills + 1) || kills >= 2) return;
+        kills += 1;
+        process.kill(session.oracle.pid!, 'SIGKILL');
+      },
+      onFinding: () => {},
+    });
+    const result = await campaign.run();
+    session.close();
+    expect(kills).toBe(2);
+    expect(result).toMatchObject({ end: 'runs', cases: 4096, findings: [] });
+    expect(result.tallies.get('reference')).toMatchObject({ agree: 4096, unknown: 0 });
+  });
+
+  it('ends, with what it has, when the oracle is killed again and again', async () => {
+    const session = await Session.open({ backends: ['reference'], caseTimeout_ms, cwd: root });
+    const assassin = setInterval(() => {
+      if (session.oracle.pid !== undefined) process.kill(session.oracle.pid, 'SIGKILL');
+    }, 20);
+    const campaign = new Campaign({
+      session,
+      ops: both,
+      seed: 3,
+      runs: null,
+      time_ms: null,
+      store: new Store(folder),
+      knownIssues: [],
+      signal: new AbortController().signal,
+      onProgress: () => {},
+      onFinding: () => {},
+    });
+    const result = await campaign.run();
+    clearInterval(assassin);
+    session.close();
+    expect(result.end).toBe('no oracle');
+    expect(result.failure?.message).toContain('no oracle any more');
+  });
+
+  it('saves what has failed when someone leaves in the middle', async () => {
+    const controller = new AbortController();
+    const session = await Session.open({ backends: [join(fixtures, 'hangs.mjs')], caseTimeout_ms, cwd: root });
+    const store = new Store(join(folder, 'left'));
+    store.checkWritable();
+    const campaign = new Campaign({
+      session,
+      ops: both,
+      seed: 1,
+      runs: null,
+      time_ms: null,
+      store,
+      knownIssues: [],
+      signal: controller.signal,
+      onProgress: () => {},
+      onFinding: () => {},
+    });
+    setTimeout(() => controller.abort(), 4500);
+    const result = await campaign.run();
+    session.close();
+    expect(result.end).toBe('interrupted');
+    expect(store.list().map(({ counterexample }) => counterexample.kind)).toContain('timeout');
+  });
+
+  it('benches a backend that dies too often and goes on with the others', async () => {
+    const backends = [join(fixtures, 'segfaults.mjs'), 'reference'];
+    const session = await Session.open({ backends, caseTimeout_ms, cwd: root });
+    const store = new Store(join(folder, 'benched'));
+    store.checkWritable();
+    const campaign = new Campaign({
+      session,
+      ops: both,
+      seed: 1,
+      runs: 1024,
+      time_ms: null,
+      store,
+      knownIssues: [],
+      signal: new AbortController().signal,
+      onProgress: () => {},
+      onFinding: () => {},
+    });
+    const result = await campaign.run();
+    session.close();
+    expect(result.tallies.get('segfaults')).toMatchObject({ benched: true });
+    expect(result.tallies.get('reference')).toMatchObject({ benched: false, agree: 1024 });
+  });
+});

@@ -1,0 +1,84 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Oracle } from '../campaign/oracle.ts';
+import { caseOf, type Draw } from '../campaign/plan.ts';
+import type { Outcome } from '../core/outcome.ts';
+import { prepare } from './call.ts';
+import { operators } from './index.ts';
+import { type Operator, refusalOf, type Spec } from './operator.ts';
+
+/*
+ * The rules and oddities against PyTorch itself: what they say of a call is what PyTorch does with it.
+ */
+
+let oracle: Oracle;
+beforeAll(async () => {
+  oracle = await Oracle.open(60_000);
+});
+afterAll(() => oracle.close());
+
+/** Several runs of fast-check: each begins with its bias towards small and large values. */
+function specsOf(operator: Operator, runs: number, perRun: number): Spec[] {
+  return Array.from({ length: runs }, (_, seed) => fc.sample(operator.arbitrary, { seed, numRuns: perRun })).flat();
+}
+
+async function judged(operator: Operator, spec: Spec): Promise<{ refusal: string | null; outcome: Outcome }> {
+  const draw: Draw = { spec, values: 'lattice', seed: 1, twist: null };
+  const call = prepare(caseOf(operator.name, draw));
+  return { refusal: call.refusal?.rule ?? null, outcome: await oracle.run(call) };
+}
+
+/** What PyTorch and our rules say, in one form; the shape where it is taken. */
+function said(operator: Operator, spec: Spec, { refusal, outcome }: Awaited<ReturnType<typeof judged>>) {
+  return {
+    pytorch: outcome.kind === 'ok' ? outcome.output.shape : outcome.kind,
+    ours: refusal === null ? operator.outputShape(spec) : 'rejected',
+    spec,
+    refusal,
+  };
+}
+
+describe.each(operators.map((operator) => [operator.name, operator] as const))('%s', (_, operator) => {
+  test('every drawn call is legal, for PyTorch too, and has the shape that we say', async () => {
+    for (const spec of specsOf(operator, 10, 60)) {
+      expect(refusalOf(operator.rules, spec)).toBeNull();
+      const { pytorch, ours } = said(operator, spec, await judged(operator, spec));
+      expect({ spec, pytorch }).toEqual({ spec, pytorch: ours });
+    }
+  });
+
+  test.each([...operator.twists.keys()])(
+    '%s: PyTorch takes it exactly where our rules do, with the same shape',
+    async (name) => {
+      for (const plain of specsOf(operator, 6, 30)) {
+        const spec = operator.twists.get(name)!(plain);
+        const { pytorch, ours, refusal } = said(operator, spec, await judged(operator, spec));
+        expect({ spec, refusal, pytorch }).toEqual({ spec, refusal, pytorch: ours });
+      }
+    },
+  );
+
+  test.each(operator.rules.map((rule) => [rule.name, rule] as const))('%s: its breaks break it', (name, rule) => {
+    const broken = specsOf(operator, 2, 40).flatMap((spec) => rule.breaks(spec));
+    const rules = broken.map((spec) => refusalOf(operator.rules, spec)?.rule ?? null);
+    expect(rules).not.toContain(null);
+    // A break may trip over an earlier rule now and then, but a rule that is never the one that counts is not tested at all.
+    expect(rules.filter((rule) => rule === name).length).toBeGreaterThan(0.2 * rules.length);
+  });
+
+  test('a broken rule says which value is wrong', () => {
+    for (const rule of operator.rules) {
+      for (const spec of rule.breaks(specsOf(operator, 1, 1)[0]!)) {
+        expect(rule.message(spec)).toMatch(/: (got|kernel|its sizes) |got /);
+      }
+    }
+  });
+
+  test('twists leave the spec that they are given alone', () => {
+    for (const spec of specsOf(operator, 1, 20)) {
+      const before = structuredClone(spec);
+      for (const twist of operator.twists.values()) twist(spec);
+      expect(spec).toEqual(before);
+    }
+  });
+});
