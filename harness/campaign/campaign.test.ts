@@ -46,7 +46,7 @@ async function hunt(name: string, runs: number, seed = 1): Promise<Hunt> {
   try {
     return { session, store, result: await campaign.run() };
   } catch (error) {
-    session.close();
+    await session.close();
     throw error;
   }
 }
@@ -112,7 +112,7 @@ describe.each(bugs)('a backend that %s', (name, kind, runs, elements, history) =
 describe('a campaign', () => {
   it.each(['correct', 'loud', 'not-strict'])('finds nothing in a backend that is %s', async (name) => {
     const { session, result, store } = await hunt(name, 2000);
-    session.close();
+    await session.close();
     expect(result.findings).toEqual([]);
     expect(store.list()).toEqual([]);
     const [tally] = [...result.tallies.values()];
@@ -122,7 +122,7 @@ describe('a campaign', () => {
 
   it('gives a backend that is not strict no invalid case', async () => {
     const { session, result } = await hunt('not-strict', 1024);
-    session.close();
+    await session.close();
     const [tally] = [...result.tallies.values()];
     expect(tally!.unsupported).toBeGreaterThan(50);
     expect(tally!.unsupported).toBeLessThan(200);
@@ -148,7 +148,7 @@ describe('a campaign', () => {
       onFinding: () => {},
     });
     const result = await campaign.run();
-    session.close();
+    await session.close();
     expect(kills).toBe(2);
     expect(result).toMatchObject({ end: 'runs', cases: 4096, findings: [] });
     expect(result.tallies.get('reference')).toMatchObject({ agree: 4096, unknown: 0 });
@@ -173,7 +173,7 @@ describe('a campaign', () => {
     });
     const result = await campaign.run();
     clearInterval(assassin);
-    session.close();
+    await session.close();
     expect(result.end).toBe('no oracle');
     expect(result.failure?.message).toContain('no oracle any more');
   });
@@ -197,7 +197,7 @@ describe('a campaign', () => {
     });
     setTimeout(() => controller.abort(), 4500);
     const result = await campaign.run();
-    session.close();
+    await session.close();
     expect(result.end).toBe('interrupted');
     expect(store.list().map(({ counterexample }) => counterexample.kind)).toContain('timeout');
   });
@@ -220,7 +220,7 @@ describe('a campaign', () => {
       onFinding: () => {},
     });
     const result = await campaign.run();
-    session.close();
+    await session.close();
     expect(result.tallies.get('segfaults')).toMatchObject({ benched: true });
     expect(result.tallies.get('reference')).toMatchObject({ benched: false, agree: 1024 });
   });

@@ -178,9 +178,10 @@ export class Session {
     return judgements;
   }
 
-  close(): void {
+  /** Ends all processes; backends that have nothing to do get to dispose of what they hold. */
+  async close(): Promise<void> {
     this.oracle.close();
-    for (const { runner } of this.contenders) runner.close();
+    await Promise.all(this.contenders.map(({ runner }) => runner.finish()));
   }
 }
 

@@ -34,6 +34,6 @@ export async function check(files: readonly string[], options: CommonOptions): P
     for (const one of named) await run.run(session, one, session.contenders);
     return run.end(null);
   } finally {
-    session.close();
+    await session.close();
   }
 }

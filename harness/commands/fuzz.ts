@@ -93,7 +93,7 @@ export async function fuzz(options: FuzzOptions): Promise<number> {
     });
     return finish(await campaign.run(), report, budget);
   } finally {
-    session.close();
+    await session.close();
   }
 }
 

@@ -75,6 +75,6 @@ export async function replay(names: readonly string[], options: ReplayOptions): 
     }
     return run.end(null);
   } finally {
-    session.close();
+    await session.close();
   }
 }

@@ -94,6 +94,6 @@ export async function tryCase(op: string, options: CaseOptions & CommonOptions):
     await run.run(session, named, session.contenders);
     return run.end(Number(options.seed));
   } finally {
-    session.close();
+    await session.close();
   }
 }

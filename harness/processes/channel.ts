@@ -48,6 +48,8 @@ export class StartError extends Error {
 export const protocolVersion = 1;
 const startTimeout_ms = 120_000;
 const keptOutput_bytes = 4096;
+/** A process whose requests have ended may take so long to dispose of what it holds. */
+const finishTime_ms = 1000;
 
 const living = new Set<number>();
 process.on('exit', () => {
@@ -135,6 +137,11 @@ export class Channel {
   kill(): void {
     this.#child.kill();
   }
+
+  /** Closes the requests, upon which the process is to end by itself, and kills it where it does not in time. */
+  async finish(): Promise<void> {
+    await this.#child.finish();
+  }
 }
 
 function readHello(header: Record<string, unknown>): Hello | string {
@@ -161,6 +168,8 @@ class Child {
   onEnd: (end: End) => void = () => {};
   pid: number | undefined;
   #kill: () => void;
+  #end: () => void;
+  #gone: Promise<void>;
   #send: (frame: Buffer) => void;
   #ended = false;
   #cause: 'killed' | 'garbage' | null = null;
@@ -200,7 +209,8 @@ class Child {
       if (this.pid !== undefined) killGroup(this.pid);
       for (const stream of [requests, replies]) stream?.destroy();
     };
-    void subprocess.then((result) => {
+    this.#end = () => requests?.end();
+    this.#gone = subprocess.then((result) => {
       if (this.pid !== undefined) living.delete(this.pid);
       this.#ended = true;
       this.onEnd(this.#endOf(result, printed.last));
@@ -213,6 +223,16 @@ class Child {
 
   kill(): void {
     this.#cause ??= 'killed';
+    this.#kill();
+  }
+
+  async finish(): Promise<void> {
+    this.#cause ??= 'killed';
+    this.#end();
+    const timer = setTimeout(() => this.#kill(), finishTime_ms);
+    await this.#gone;
+    clearTimeout(timer);
+    // Whatever it started may have stayed behind.
     this.#kill();
   }
 

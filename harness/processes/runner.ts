@@ -134,9 +134,14 @@ export class Runner {
     this.#stop(new Benched(`${this.launch.name} was closed`));
   }
 
-  /** Ends the process; the next request starts a new one. */
-  restart(): void {
-    this.#drop();
+  /** As `close`, but lets a process that has nothing to do end by itself first. */
+  async finish(): Promise<void> {
+    const channel = this.#channel;
+    if (channel !== null && this.#queue.length === 0) {
+      this.#channel = null;
+      await channel.finish();
+    }
+    this.close();
   }
 
   #resume(): void {

@@ -19,7 +19,8 @@ interface Streams {
 export function prettyReport({ out, err }: Streams, replayHint: (finding: Finding) => string): Report {
   const colour = out.isTTY === true && process.env.NO_COLOR === undefined;
   const paint = (style: Colour, text: string) => (colour ? styleText(style, text, { validateStream: false }) : text);
-  const live = err.isTTY === true ? createLogUpdate(err) : null;
+  // A terminal that doesn't know its size can't be redrawn.
+  const live = err.isTTY === true && err.columns > 0 ? createLogUpdate(err) : null;
   const say = (text: string) => {
     live?.clear();
     out.write(`${text}\n`);

@@ -37,7 +37,7 @@ async function campaignSeconds(seed: number): Promise<number> {
     });
     return (await campaign.run()).seconds;
   } finally {
-    session.close();
+    await session.close();
     rmSync(folder, { recursive: true });
   }
 }
