@@ -23,10 +23,14 @@ import { HarnessError, UsageError } from './core/errors.ts';
 const exitUsage = 2;
 const exitHarness = 3;
 
-const description = `Differential testing of convolutions and padding against PyTorch.
-
-Exit codes: 0 agreement, 1 a mismatch that is not a known issue, 2 wrong usage or a bad file,
-3 the harness itself cannot work, 4 undecided: nothing compared, or less than was asked for.`;
+const description = 'Differential testing of convolutions and padding against PyTorch.';
+const exitCodes = `
+Exit codes:
+  0  what was compared agrees, or differs by known issues only
+  1  a mismatch that is not a known issue
+  2  wrong usage or a bad file
+  3  the harness itself cannot work or cannot be trusted
+  4  undecided: nothing was compared, a verdict is unknown, or less was done than was asked for`;
 
 /** Options of every command that runs cases. */
 function running(command: Command): Command {
@@ -40,6 +44,7 @@ function running(command: Command): Command {
 
 function program(done: (exit: number) => void): Command {
   const convdiff = new Command('convdiff')
+    .addHelpText('after', exitCodes)
     .description(description)
     .showHelpAfterError('(add --help for what there is)');
 
@@ -60,11 +65,11 @@ function program(done: (exit: number) => void): Command {
     .option('--input <shape>', 'shape of the input, such as 2,1,7')
     .option('--weight <shape>', 'shape of the weight, such as 1,2,3')
     .option('--bias [shape]', 'with a bias')
-    .option('--stride <ints>')
+    .option('--stride <ints>', 'an int, or a list with one entry an axis, such as 2,1')
     .option('--padding <ints>', 'or same, or valid')
-    .option('--output_padding, --output-padding <ints>')
-    .option('--dilation <ints>')
-    .option('--groups <n>')
+    .option('--output_padding, --output-padding <ints>', 'of transposed convolutions')
+    .option('--dilation <ints>', 'as stride')
+    .option('--groups <n>', 'how many groups the channels fall into')
     .option('--values <kind>', 'lattice, normal or special', 'lattice')
     .option('--seed <n>', 'seed of the data', '1')
     .action(async (op, options) => done(await tryCase(op, options)));

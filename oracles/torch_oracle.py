@@ -10,9 +10,9 @@ from typing import Any
 import frames
 
 try:
-    import numpy
     import torch
     import torch.nn.functional as F
+    import numpy
 except ImportError as error:
     frames.write(frames.encode(0, {"type": "failed", "reason": f"Python cannot import what it needs: {error}"}))
     sys.exit(1)

@@ -23,7 +23,8 @@ import { oracleRequest } from './request.ts';
 const leastTimeout_ms = 60_000;
 /** After so many deaths its word counts for nothing any more. */
 const maxDeaths = 8;
-const repair = 'Run `npm run -s convdiff -- doctor` to see what is missing.';
+const repair =
+  'Run `npm run -s convdiff -- doctor` to see what is missing; CONVDIFF_PYTHON, if you set it, must name a Python that has it.';
 
 type Nested = number | readonly Nested[];
 

@@ -1,10 +1,9 @@
 import { resolve } from 'node:path';
-import { Session } from '../campaign/session.ts';
 import { UsageError } from '../core/errors.ts';
 import { parseCase, readJson } from '../store/caseFile.ts';
 import { counterexampleSchema, parseCounterexample } from '../store/counterexample.ts';
 import { readKnownIssues } from '../store/knownIssues.ts';
-import { reportFor } from './context.ts';
+import { reportFor, withSession } from './context.ts';
 import { backendsOf, type CommonOptions, caseTimeoutOf_ms, knownIssuesFolder, workingFolder } from './options.ts';
 import { CaseRun, type Named, prepareNamed } from './runCases.ts';
 
@@ -25,15 +24,15 @@ export async function check(files: readonly string[], options: CommonOptions): P
   const cwd = workingFolder();
   const named = files.map((file) => readCase(file, cwd));
   const caseTimeout_ms = caseTimeoutOf_ms(options);
-  const run = new CaseRun(
-    reportFor(options.format, () => ''),
-    readKnownIssues(knownIssuesFolder),
+  const report = reportFor(options.format, () => '');
+  const run = new CaseRun(report, readKnownIssues(knownIssuesFolder));
+  const backends = backendsOf(options);
+  return withSession(
+    { backends, caseTimeout_ms, cwd },
+    { report, format: options.format, seed: null },
+    async (session) => {
+      for (const one of named) await run.run(session, one, session.contenders);
+      return run.end(null);
+    },
   );
-  const session = await Session.open({ backends: backendsOf(options), caseTimeout_ms, cwd });
-  try {
-    for (const one of named) await run.run(session, one, session.contenders);
-    return run.end(null);
-  } finally {
-    await session.close();
-  }
 }

@@ -1,3 +1,6 @@
+import { isSetupError } from '../../scripts/setup.mjs';
+import { Session, type SessionOptions } from '../campaign/session.ts';
+import { HarnessError } from '../core/errors.ts';
 import { jsonlReport } from '../report/jsonl.ts';
 import { prettyReport } from '../report/pretty.ts';
 import type { Report } from '../report/report.ts';
@@ -41,4 +44,30 @@ export function exitOf({ mismatches, unknown, compared, shortfall }: Ending): { 
   if (unknown > 0) return { exit: 4, why: `undecided: ${unknown} verdicts are unknown` };
   if (shortfall !== null) return { exit: 4, why: `undecided: ${shortfall}` };
   return { exit: 0, why: null };
+}
+
+/**
+ * Runs a command's work with the oracle and the backends running, and ends them. Where the harness cannot work, programs get a
+ * summary that says so; the error goes on.
+ */
+export async function withSession(
+  options: SessionOptions,
+  { report, format, seed }: { report: Report; format: CommonOptions['format']; seed: number | null },
+  work: (session: Session) => Promise<number>,
+): Promise<number> {
+  const started_ms = performance.now();
+  let session: Session | null = null;
+  try {
+    session = await Session.open(options);
+    return await work(session);
+  } catch (error) {
+    if (format === 'jsonl' && (error instanceof HarnessError || isSetupError(error))) {
+      const seconds = (performance.now() - started_ms) / 1000;
+      const nothing = { cases: 0, comparisons: 0, counterexamples: 0, known: 0, tallies: new Map() };
+      report.end({ ...nothing, seed, seconds, exit: 3, why: (error as Error).message });
+    }
+    throw error;
+  } finally {
+    await session?.close();
+  }
 }

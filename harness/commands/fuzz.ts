@@ -1,12 +1,11 @@
 import { randomInt } from 'node:crypto';
 import { relative, resolve } from 'node:path';
 import { Campaign, type CampaignResult, type Finding, type Progress } from '../campaign/campaign.ts';
-import { Session } from '../campaign/session.ts';
 import type { Report } from '../report/report.ts';
 import { durationWords, groupDigits } from '../report/words.ts';
 import { readKnownIssues } from '../store/knownIssues.ts';
 import { Store } from '../store/store.ts';
-import { exitOf, leaveSignal, reportFor } from './context.ts';
+import { exitOf, leaveSignal, reportFor, withSession } from './context.ts';
 import {
   backendsOf,
   type CommonOptions,
@@ -72,14 +71,10 @@ export async function fuzz(options: FuzzOptions): Promise<number> {
 
   const report = reportFor(options.format, (finding) => replayHint(finding, options, cwd));
   const signal = leaveSignal();
-  const session = await Session.open({ backends: backendsOf(options), caseTimeout_ms, cwd });
-  try {
-    report.begin(
-      seed,
-      ops,
-      session.contenders.map(({ name }) => name),
-      budgetWords(budget),
-    );
+  const backends = backendsOf(options);
+  return withSession({ backends, caseTimeout_ms, cwd }, { report, format: options.format, seed }, async (session) => {
+    const names = session.contenders.map(({ name }) => name);
+    report.begin(seed, ops, names, budgetWords(budget));
     const campaign = new Campaign({
       session,
       ops,
@@ -92,9 +87,7 @@ export async function fuzz(options: FuzzOptions): Promise<number> {
       onFinding: (finding) => report.finding(finding),
     });
     return finish(await campaign.run(), report, budget);
-  } finally {
-    await session.close();
-  }
+  });
 }
 
 function finish(result: CampaignResult, report: Report, budget: Budget): number {

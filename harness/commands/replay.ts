@@ -2,12 +2,12 @@ import { existsSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
 import { builtIns } from '../backends/index.ts';
 import { replayOn } from '../campaign/replay.ts';
-import { type Contender, Session } from '../campaign/session.ts';
+import type { Contender, Session } from '../campaign/session.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Counterexample } from '../store/counterexample.ts';
 import { readKnownIssues } from '../store/knownIssues.ts';
 import { type Saved, Store } from '../store/store.ts';
-import { reportFor } from './context.ts';
+import { reportFor, withSession } from './context.ts';
 import { type CommonOptions, caseTimeoutOf_ms, defaultStore, knownIssuesFolder, workingFolder } from './options.ts';
 import { CaseRun, prepareNamed } from './runCases.ts';
 
@@ -29,18 +29,18 @@ function chosen(names: readonly string[], store: Store, cwd: string): Saved[] {
   });
 }
 
-/** How to start the backend that a counterexample was found in. Throws UsageError. */
-function backendOf({ file, counterexample }: Saved): string {
+/** How to start the backend that a counterexample was found in, or why it can't be. */
+function backendOf({ file, counterexample }: Saved): { start: string } | { missing: string } {
   const { backend, module } = counterexample;
+  const remedy = 'name its module with --backend ./file.mjs';
   if (module === undefined) {
-    if (builtIns.some(({ name }) => name === backend)) return backend;
-    throw new UsageError(`${file}: backend "${backend}" is not built in: name its module with --backend ./file.mjs`);
+    if (builtIns.some(({ name }) => name === backend)) return { start: backend };
+    return { missing: `backend "${backend}" is not built in: ${remedy}` };
   }
   const path = resolve(dirname(file), module);
-  if (existsSync(path)) return path;
-  throw new UsageError(
-    `${file}: the module of backend "${backend}" is not at ${path} any more: name it with --backend`,
-  );
+  return existsSync(path)
+    ? { start: path }
+    : { missing: `the module of backend "${backend}" is not at ${path}: ${remedy}` };
 }
 
 /** A counterexample's own backend, or all where others were asked for. */
@@ -54,27 +54,53 @@ export async function replay(names: readonly string[], options: ReplayOptions): 
   const cwd = workingFolder();
   const store = new Store(options.store === undefined ? defaultStore : resolve(cwd, options.store));
   const saved = chosen(names, store, cwd);
-  const run = new CaseRun(
-    reportFor(options.format, () => ''),
-    readKnownIssues(knownIssuesFolder),
-  );
+  const report = reportFor(options.format, () => '');
+  const run = new CaseRun(report, readKnownIssues(knownIssuesFolder));
   if (saved.length === 0) {
     process.stderr.write(`there is nothing to replay in ${store.folder}\n`);
     return run.end(null);
   }
-  const backends = options.backend ?? [...new Set(saved.map(backendOf))];
-  const session = await Session.open({ backends, caseTimeout_ms: caseTimeoutOf_ms(options), cwd });
-  try {
-    for (const { file, counterexample } of saved) {
-      const shown = relative(cwd, file).startsWith('..') ? file : relative(cwd, file);
-      const named = prepareNamed(shown, counterexample.case);
-      run.countCase();
-      for (const contender of contendersFor(counterexample, session, options.backend !== undefined)) {
-        run.take(named.name, named.call, contender, await replayOn(counterexample, contender, session.oracle));
+  const shown = ({ file }: Saved) => (relative(cwd, file).startsWith('..') ? file : relative(cwd, file));
+  const { runnable, backends } = sortOut(saved, options, (one, missing) => {
+    // Of all that is saved the others can go on; what was asked for by name can't be left out.
+    if (names.length > 0) throw new UsageError(`${shown(one)}: ${missing}`);
+    run.skip(shown(one), one.counterexample.case.op, one.counterexample.backend, missing);
+  });
+  if (runnable.length === 0) return run.end(null);
+  const caseTimeout_ms = caseTimeoutOf_ms(options);
+  return withSession(
+    { backends, caseTimeout_ms, cwd },
+    { report, format: options.format, seed: null },
+    async (session) => {
+      for (const one of runnable) {
+        const { counterexample } = one;
+        const { name, call } = prepareNamed(shown(one), counterexample.case);
+        run.countCase();
+        for (const contender of contendersFor(counterexample, session, options.backend !== undefined)) {
+          run.take(name, call, contender, await replayOn(counterexample, contender, session.oracle));
+        }
       }
+      return run.end(null);
+    },
+  );
+}
+
+/** Which counterexamples can be run, and the backends that it takes; `leaveOut` hears of the others. */
+function sortOut(
+  saved: readonly Saved[],
+  { backend }: ReplayOptions,
+  leaveOut: (one: Saved, missing: string) => void,
+): { runnable: Saved[]; backends: readonly string[] } {
+  if (backend !== undefined) return { runnable: [...saved], backends: backend };
+  const runnable: Saved[] = [];
+  const backends = new Set<string>();
+  for (const one of saved) {
+    const own = backendOf(one);
+    if ('missing' in own) leaveOut(one, own.missing);
+    else {
+      runnable.push(one);
+      backends.add(own.start);
     }
-    return run.end(null);
-  } finally {
-    await session.close();
   }
+  return { runnable, backends: [...backends] };
 }

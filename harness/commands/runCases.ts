@@ -1,7 +1,7 @@
 import { count, emptyTally, type Tally } from '../campaign/campaign.ts';
 import type { Contender, Session } from '../campaign/session.ts';
 import { featuresOf } from '../campaign/signature.ts';
-import type { Case } from '../core/case.ts';
+import type { Case, OpName } from '../core/case.ts';
 import type { Verdict } from '../core/verdict.ts';
 import { type Call, prepare } from '../operators/call.ts';
 import type { Report } from '../report/report.ts';
@@ -39,6 +39,16 @@ export class CaseRun {
     this.#cases += 1;
     for (const { contender, verdict } of await session.judge(call, contenders))
       this.take(name, call, contender, verdict);
+  }
+
+  /** A case that could not be run, and why: its verdict is unknown. */
+  skip(name: string, op: OpName, backend: string, reason: string): void {
+    this.#cases += 1;
+    const verdict: Verdict = { verdict: 'unknown', reason };
+    const tally = this.#tallies.get(backend) ?? emptyTally();
+    this.#tallies.set(backend, tally);
+    count(tally, verdict);
+    this.#report.result({ case: name, op, backend, verdict, knownIssue: null });
   }
 
   /** Counts a case that was run elsewhere. */

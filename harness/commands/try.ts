@@ -1,11 +1,10 @@
-import { Session } from '../campaign/session.ts';
 import { type Case, caseSchema, type Values, valuesKinds } from '../core/case.ts';
 import { UsageError } from '../core/errors.ts';
 import { isOperator, operatorOf } from '../operators/index.ts';
 import { caseWords } from '../report/words.ts';
 import { parseCase } from '../store/caseFile.ts';
 import { readKnownIssues } from '../store/knownIssues.ts';
-import { reportFor } from './context.ts';
+import { reportFor, withSession } from './context.ts';
 import {
   backendsOf,
   type CommonOptions,
@@ -84,16 +83,12 @@ export async function tryCase(op: string, options: CaseOptions & CommonOptions):
   const testCase = caseFromFlags(op, options);
   const named = prepareNamed('try', testCase);
   process.stderr.write(`${caseWords(testCase)}\n`);
-  const run = new CaseRun(
-    reportFor(options.format, () => ''),
-    readKnownIssues(knownIssuesFolder),
-  );
-  const caseTimeout_ms = caseTimeoutOf_ms(options);
-  const session = await Session.open({ backends: backendsOf(options), caseTimeout_ms, cwd: workingFolder() });
-  try {
-    await run.run(session, named, session.contenders);
-    return run.end(Number(options.seed));
-  } finally {
-    await session.close();
-  }
+  const report = reportFor(options.format, () => '');
+  const run = new CaseRun(report, readKnownIssues(knownIssuesFolder));
+  const seed = Number(options.seed);
+  const session = { backends: backendsOf(options), caseTimeout_ms: caseTimeoutOf_ms(options), cwd: workingFolder() };
+  return withSession(session, { report, format: options.format, seed }, async (opened) => {
+    await run.run(opened, named, opened.contenders);
+    return run.end(seed);
+  });
 }

@@ -1,6 +1,5 @@
 import type { Duplex } from 'node:stream';
 import { execa } from 'execa';
-import { HarnessError } from '../core/errors.ts';
 import { type Frame, FrameError, FrameReader } from './frames.ts';
 
 /** How to start a process that speaks oracles/PROTOCOL.md on its file descriptors 3 (requests) and 4 (replies). */
@@ -260,10 +259,4 @@ class Child {
     if (result.exitCode !== undefined) return { cause: 'exit', detail: `exit code ${result.exitCode}${tail}`, signal };
     return { cause: 'exit', detail: `could not be started: ${result.originalMessage ?? 'unknown cause'}`, signal };
   }
-}
-
-/** A StartError as the harness's own failure. */
-export function cannotStart(name: string, error: unknown, remedy: string): HarnessError {
-  const why = error instanceof Error ? error.message : String(error);
-  return new HarnessError(`${name} does not start: ${why}. ${remedy}`);
 }

@@ -74,7 +74,7 @@ function findingLines(
 ): string[] {
   const { op, backend, kind, reason, elements, before, found, signature } = counterexample;
   if (knownIssue !== null) {
-    return [`${paint('yellow', 'known')} ${backend}, ${op}: ${knownIssue.title} (${knownIssue.id})`];
+    return [`${paint('yellow', 'known')} in ${op}: ${knownIssue.title} (${knownIssue.id})`];
   }
   const history = before.length === 0 ? '' : `, after ${plural(before.length, 'earlier case')} in the same process`;
   return [
@@ -134,7 +134,8 @@ function summaryLine(
   paint: Paint,
 ): string {
   const found = counterexamples === 0 ? 'no new mismatch' : plural(counterexamples, 'counterexample');
-  const rate = seconds > 0 ? ` (${groupDigits(cases / seconds)} cases/s)` : '';
+  // Of a handful of cases the time goes into starting processes.
+  const rate = cases >= 100 ? ` (${groupDigits(cases / seconds)} cases/s)` : '';
   const text = `${plural(cases, 'case')}, ${plural(comparisons, 'comparison')} in ${durationWords(seconds)}${rate}: ${found}, ${plural(known, 'known issue')}`;
   return `${paint(exit === 0 ? 'green' : 'red', text)}${why === null ? '' : `\n${why}`}`;
 }
