@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 import warnings
+from importlib.metadata import version
 from typing import Any
 
 import frames
@@ -12,8 +13,10 @@ import frames
 try:
     import torch
     import torch.nn.functional as F
-    import numpy
+
+    numpy_version = version("numpy")
 except ImportError as error:
+    # A package that is installed without its metadata counts as missing as well.
     frames.write(frames.encode(0, {"type": "failed", "reason": f"Python cannot import what it needs: {error}"}))
     sys.exit(1)
 
@@ -62,7 +65,7 @@ def main() -> None:
     # With two threads small convolutions are many times slower.
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    versions = {"python": platform.python_version(), "torch": torch.__version__, "numpy": numpy.__version__}
+    versions = {"python": platform.python_version(), "torch": torch.__version__, "numpy": numpy_version}
     backend = {"name": "torch", "version": torch.__version__, "strict": True}
     with torch.inference_mode():
         frames.serve(backend, versions, run)

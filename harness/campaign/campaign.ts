@@ -212,7 +212,9 @@ export class Campaign {
         finding.features.every((feature) => features.includes(feature)),
     );
     const shrinks = this.#shrinks.get(lock) ?? 0;
-    if (alike || shrinks >= maxShrinks) return;
+    const { aborted } = this.#options.signal;
+    // Who wants to leave gets one case of each kind, not every one that is alike but can't be seen to be before it is shrunk.
+    if (alike || shrinks >= (aborted ? 1 : maxShrinks)) return;
     this.#shrinks.set(lock, shrinks + 1);
     this.#options.onProgress(
       this.#progress(`shrinking a ${mismatch.kind} of ${contender.name} in ${drawn.call.case.op}`),
@@ -221,7 +223,7 @@ export class Campaign {
     const asItStands: Failure = { call: drawn.call, mismatch, before: before.map((request) => request.case) };
     const { store } = this.#options;
     const raw = this.#counterexample(drawn, contender, asItStands, false);
-    if (this.#options.signal.aborted) return this.#note(contender, raw, asItStands);
+    if (aborted) return this.#note(contender, raw, asItStands);
     const unshrunk = store.save(raw);
     const smallest = await investigate(asItStands, {
       contender,

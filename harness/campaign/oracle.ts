@@ -23,8 +23,12 @@ import { oracleRequest } from './request.ts';
 const leastTimeout_ms = 60_000;
 /** After so many deaths its word counts for nothing any more. */
 const maxDeaths = 8;
-const repair =
-  'Run `npm run -s convdiff -- doctor` to see what is missing; CONVDIFF_PYTHON, if you set it, must name a Python that has it.';
+/** What to do where PyTorch can't be had. */
+export function oracleRemedy(): string {
+  const own = process.env.CONVDIFF_PYTHON;
+  if (own === undefined || own === '') return 'Run `npm run -s convdiff -- setup`.';
+  return `CONVDIFF_PYTHON is ${own}: point it to a Python ≥ 3.11 that has PyTorch ${torchVersion} and numpy, or unset it.`;
+}
 
 type Nested = number | readonly Nested[];
 
@@ -87,7 +91,7 @@ export class Oracle {
       const torch = versions.torch ?? 'none';
       if (torch.split('+')[0] !== torchVersion) {
         throw new HarnessError(
-          `the oracle runs PyTorch ${torch}, and convdiff needs ${torchVersion}: run \`npm run -s convdiff -- setup\`, or point CONVDIFF_PYTHON to an interpreter that has it.`,
+          `the oracle runs PyTorch ${torch}, and convdiff needs ${torchVersion}. ${oracleRemedy()}`,
         );
       }
       const oracle = new Oracle(runner, versions);
@@ -96,7 +100,7 @@ export class Oracle {
     } catch (error) {
       runner.close();
       if (error instanceof StartError)
-        throw new HarnessError(`${launch.name} does not start: ${error.message}. ${repair}`);
+        throw new HarnessError(`${launch.name} does not start: ${error.message}. ${oracleRemedy()}`);
       throw error;
     }
   }
@@ -107,7 +111,7 @@ export class Oracle {
       return (await this.#runner.run(oracleRequest(call))).outcome;
     } catch (error) {
       if (error instanceof Benched || error instanceof StartError) {
-        throw new HarnessError(`there is no oracle any more: ${error.message}. ${repair}`);
+        throw new HarnessError(`there is no oracle any more: ${error.message}. ${oracleRemedy()}`);
       }
       throw error;
     }
@@ -128,7 +132,7 @@ export class Oracle {
       const problem = wrong(golden, await this.run(prepare(goldenCase(golden))));
       if (problem === null) continue;
       throw new HarnessError(
-        `the oracle cannot be trusted: of a golden ${golden.op} (${golden.why}) it ${problem}. ${repair}`,
+        `the oracle cannot be trusted: of a golden ${golden.op} (${golden.why}) it ${problem}. ${oracleRemedy()}`,
       );
     }
   }

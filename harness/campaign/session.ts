@@ -72,7 +72,12 @@ async function contendersOf(name: string, cwd: string, caseTimeout_ms: number): 
   }
   const path = resolve(cwd, name);
   const launch = moduleLaunch(name, pathToFileURL(path).href);
-  return started(launch, path, caseTimeout_ms, (error) => new UsageError(`backend ${name}: ${error.message}`));
+  return started(launch, path, caseTimeout_ms, (error) => {
+    const problem = error.refused
+      ? error.message
+      : `its process ended while the module was being loaded (${error.message})`;
+    return new UsageError(`backend ${name}: ${problem}. Mend the module, or name another with --backend.`);
+  });
 }
 
 /** Starts a process to hear which backends it has. The first of them goes on in it; each other one gets its own. */

@@ -1,6 +1,6 @@
 import { status } from '../../scripts/setup.mjs';
 import { builtIns, oracleNeeds } from '../backends/index.ts';
-import { Oracle } from '../campaign/oracle.ts';
+import { Oracle, oracleRemedy } from '../campaign/oracle.ts';
 import { defaultCaseTimeout_ms } from '../campaign/session.ts';
 import { messageOf } from '../core/errors.ts';
 import { Runner } from '../processes/runner.ts';
@@ -22,7 +22,7 @@ async function examineOracle(): Promise<Finding> {
     const versions = Object.entries(oracle.versions).map(([what, version]) => `${what} ${version}`);
     return { name, good: true, detail: `works, golden cases right (${versions.join(', ')})`, remedy };
   } catch (error) {
-    return { name, good: false, detail: messageOf(error), remedy };
+    return { name, good: false, detail: messageOf(error), remedy: oracleRemedy() };
   }
 }
 

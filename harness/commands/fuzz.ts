@@ -1,20 +1,20 @@
 import { randomInt } from 'node:crypto';
 import { relative, resolve } from 'node:path';
+import { root } from '../../scripts/setup.mjs';
 import { Campaign, type CampaignResult, type Finding, type Progress } from '../campaign/campaign.ts';
 import type { Report } from '../report/report.ts';
 import { durationWords, groupDigits } from '../report/words.ts';
 import { readKnownIssues } from '../store/knownIssues.ts';
-import { Store } from '../store/store.ts';
 import { exitOf, leaveSignal, reportFor, withSession } from './context.ts';
 import {
   backendsOf,
   type CommonOptions,
   caseTimeoutOf_ms,
-  defaultStore,
   durationOf_ms,
   integerOf,
   knownIssuesFolder,
   opsOf,
+  storeOf,
   workingFolder,
 } from './options.ts';
 
@@ -65,7 +65,7 @@ export async function fuzz(options: FuzzOptions): Promise<number> {
     options.seed === undefined ? randomInt(2 ** 31) : integerOf('--seed', options.seed, Number.MIN_SAFE_INTEGER);
   const budget = budgetOf(options);
   const caseTimeout_ms = caseTimeoutOf_ms(options);
-  const store = new Store(options.store === undefined ? defaultStore : resolve(cwd, options.store));
+  const store = storeOf(options, cwd);
   store.checkWritable();
   const knownIssues = readKnownIssues(knownIssuesFolder);
 
@@ -111,20 +111,32 @@ function finish(result: CampaignResult, report: Report, budget: Budget): number 
     known: result.findings.length - fresh,
     exit: result.failure === null ? verdict.exit : 3,
     tallies: result.tallies,
-    why: result.failure === null ? verdict.why : result.failure.message,
+    why: result.failure === null ? verdict.why : result.failure.message.split('\n')[0]!,
   });
-  return result.failure === null ? verdict.exit : 3;
+  if (result.failure === null) return verdict.exit;
+  process.stderr.write(`convdiff: ${result.failure.message}\n`);
+  return 3;
 }
 
 function shortfallOf({ end, cases }: CampaignResult, { runs }: Budget): string | null {
   const of = runs === null ? '' : ` of ${groupDigits(runs)}`;
   if (end === 'interrupted') return `interrupted after ${groupDigits(cases)}${of} cases`;
+  if (end === 'time' && runs !== null) return `time was up after ${groupDigits(cases)}${of} cases`;
   if (end === 'no backend left') return `every backend was benched after ${groupDigits(cases)}${of} cases`;
   return null;
 }
 
-/** The command that replays a finding. */
+/** A word as a shell takes it. */
+function quoted(word: string): string {
+  return /^[\w./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** The command that replays a finding, to be typed where this one was. */
 function replayHint({ counterexample }: Finding, options: FuzzOptions, cwd: string): string {
-  const store = options.store === undefined ? '' : ` --store ${relative(cwd, resolve(cwd, options.store)) || '.'}`;
-  return `npm run -s convdiff -- replay ${counterexample.id}${store}`;
+  const inside = !relative(root, cwd).startsWith('..');
+  const npm = inside ? 'npm run -s convdiff --' : `npm --prefix ${quoted(root)} run -s convdiff --`;
+  const store =
+    options.store === undefined ? '' : ` --store ${quoted(relative(cwd, resolve(cwd, options.store)) || '.')}`;
+  const timeout = options.caseTimeout === undefined ? '' : ` --case-timeout ${quoted(options.caseTimeout)}`;
+  return `${npm} replay ${counterexample.id}${store}${timeout}`;
 }

@@ -5,6 +5,7 @@ import { defaultCaseTimeout_ms } from '../campaign/session.ts';
 import type { OpName } from '../core/case.ts';
 import { UsageError } from '../core/errors.ts';
 import { isOperator, operators } from '../operators/index.ts';
+import { Store } from '../store/store.ts';
 
 /** What every command that runs cases takes. */
 export interface CommonOptions {
@@ -21,7 +22,7 @@ export function workingFolder(): string {
 }
 
 /** The store where nobody names one. */
-export const defaultStore = resolve(root, 'reports/counterexamples');
+const defaultStore = resolve(root, 'reports/counterexamples');
 export const knownIssuesFolder = resolve(root, 'reports/known-issues');
 
 /** An option that may be repeated or take commas: adds to what was there. */
@@ -72,4 +73,10 @@ export function durationOf_ms(flag: string, text: string): number {
 
 export function caseTimeoutOf_ms({ caseTimeout }: Pick<CommonOptions, 'caseTimeout'>): number {
   return caseTimeout === undefined ? defaultCaseTimeout_ms : durationOf_ms('--case-timeout', caseTimeout);
+}
+
+/** The store that was named, or the usual one. Throws UsageError. */
+export function storeOf({ store }: { store?: string }, cwd: string): Store {
+  if (store?.trim() === '') throw new UsageError('--store must name a folder: got an empty word');
+  return new Store(store === undefined ? defaultStore : resolve(cwd, store));
 }

@@ -6,21 +6,24 @@ import type { Contender, Session } from '../campaign/session.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Counterexample } from '../store/counterexample.ts';
 import { readKnownIssues } from '../store/knownIssues.ts';
-import { type Saved, Store } from '../store/store.ts';
+import type { Saved, Store } from '../store/store.ts';
 import { reportFor, withSession } from './context.ts';
-import { type CommonOptions, caseTimeoutOf_ms, defaultStore, knownIssuesFolder, workingFolder } from './options.ts';
+import { type CommonOptions, caseTimeoutOf_ms, knownIssuesFolder, storeOf, workingFolder } from './options.ts';
 import { CaseRun, prepareNamed } from './runCases.ts';
 
 export interface ReplayOptions extends CommonOptions {
   store?: string;
 }
 
+/** A counterexample, and the path by which it was named, if any. */
+type Chosen = Saved & { given?: string };
+
 /** The counterexamples that files and ids name; all of the store without a name. Throws UsageError. */
-function chosen(names: readonly string[], store: Store, cwd: string): Saved[] {
+function chosen(names: readonly string[], store: Store, cwd: string): Chosen[] {
   if (names.length === 0) return store.list();
   return names.map((name) => {
     const file = resolve(cwd, name);
-    if (existsSync(file)) return store.read(file);
+    if (existsSync(file)) return { ...store.read(file), given: name };
     if (/[\\/]|\.json$/.test(name)) throw new UsageError(`${name}: there is no such file`);
     const matches = store.list().filter(({ counterexample }) => counterexample.id.startsWith(name));
     if (matches.length === 1) return matches[0]!;
@@ -52,7 +55,7 @@ function contendersFor(counterexample: Counterexample, session: Session, asked: 
 /** Runs saved counterexamples again. Returns the exit code: 1 where something still fails. */
 export async function replay(names: readonly string[], options: ReplayOptions): Promise<number> {
   const cwd = workingFolder();
-  const store = new Store(options.store === undefined ? defaultStore : resolve(cwd, options.store));
+  const store = storeOf(options, cwd);
   const saved = chosen(names, store, cwd);
   const report = reportFor(options.format, () => '');
   const run = new CaseRun(report, readKnownIssues(knownIssuesFolder));
@@ -60,7 +63,8 @@ export async function replay(names: readonly string[], options: ReplayOptions): 
     process.stderr.write(`there is nothing to replay in ${store.folder}\n`);
     return run.end(null);
   }
-  const shown = ({ file }: Saved) => (relative(cwd, file).startsWith('..') ? file : relative(cwd, file));
+  const shown = ({ file, given }: Chosen) =>
+    given ?? (relative(cwd, file).startsWith('..') ? file : relative(cwd, file));
   const { runnable, backends } = sortOut(saved, options, (one, missing) => {
     // Of all that is saved the others can go on; what was asked for by name can't be left out.
     if (names.length > 0) throw new UsageError(`${shown(one)}: ${missing}`);
@@ -87,12 +91,12 @@ export async function replay(names: readonly string[], options: ReplayOptions): 
 
 /** Which counterexamples can be run, and the backends that it takes; `leaveOut` hears of the others. */
 function sortOut(
-  saved: readonly Saved[],
+  saved: readonly Chosen[],
   { backend }: ReplayOptions,
-  leaveOut: (one: Saved, missing: string) => void,
-): { runnable: Saved[]; backends: readonly string[] } {
+  leaveOut: (one: Chosen, missing: string) => void,
+): { runnable: Chosen[]; backends: readonly string[] } {
   if (backend !== undefined) return { runnable: [...saved], backends: backend };
-  const runnable: Saved[] = [];
+  const runnable: Chosen[] = [];
   const backends = new Set<string>();
   for (const one of saved) {
     const own = backendOf(one);

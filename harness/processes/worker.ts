@@ -38,11 +38,12 @@ class Replies {
   }
 }
 
-/** Ends this process when its parent is gone, also while a backend hangs. */
+/** Ends this process, and the group that it leads, when its parent is gone, also while a backend hangs. */
 function watchParent(): void {
   const source = `
     const parent = process.ppid;
-    setInterval(() => { if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL'); }, 500);
+    const end = () => { try { process.kill(-process.pid, 'SIGKILL'); } catch { process.kill(process.pid, 'SIGKILL'); } };
+    setInterval(() => { if (process.ppid !== parent) end(); }, 500);
   `;
   new Worker(source, { eval: true }).unref();
 }

@@ -43,7 +43,7 @@ function check<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
 
 /** What was there instead, where the message does not say it and it is short. */
 function gotWords(value: unknown, { path, message }: z.core.$ZodIssue): string {
-  if (message.includes('got ') || message.includes('received') || message.startsWith('Unrecognized')) return '';
+  if (message.includes('got ') || message.startsWith('Unrecognized')) return '';
   let there = value;
   for (const key of path) there = (there as Record<PropertyKey, unknown> | undefined)?.[key];
   const text = JSON.stringify(there);

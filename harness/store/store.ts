@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { UsageError } from '../core/errors.ts';
+import { HarnessError, UsageError } from '../core/errors.ts';
 import { writeAtomically } from './atomic.ts';
 import { readJson } from './caseFile.ts';
 import { type Counterexample, parseCounterexample } from './counterexample.ts';
@@ -63,14 +63,31 @@ export class Store {
     return { file, counterexample: parseCounterexample(readJson(file, file), file) };
   }
 
-  /** Saves a counterexample under its signature; one that is there already and no larger stays. Returns its file. */
+  /** Saves a counterexample under its signature; one that is there already and no larger stays. Returns its file. Throws HarnessError. */
   save(counterexample: Counterexample): string {
     const { op, backend, kind, id, shrunk } = counterexample;
     const stem = `${safe(op)}-${safe(backend)}-${kind}-${id}`;
     const file = join(this.folder, shrunk ? `${stem}.json` : `${stem}.unshrunk.json`);
-    if (existsSync(file) && this.read(file).counterexample.elements <= counterexample.elements) return file;
-    writeAtomically(file, `${JSON.stringify(counterexample, null, 1)}\n`);
+    if ((this.#elementsIn(file) ?? Number.POSITIVE_INFINITY) <= counterexample.elements) return file;
+    try {
+      writeAtomically(file, `${JSON.stringify(counterexample, null, 1)}\n`);
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      throw new HarnessError(
+        `the store ${this.folder} cannot be written any more (${code}). This was to be saved:\n${JSON.stringify(counterexample)}`,
+      );
+    }
     return file;
+  }
+
+  /** The size of the counterexample in a file; null where there is none, or none that can be read. */
+  #elementsIn(file: string): number | null {
+    try {
+      return existsSync(file) ? this.read(file).counterexample.elements : null;
+    } catch (error) {
+      if (error instanceof UsageError) return null;
+      throw error;
+    }
   }
 
   remove(file: string): void {
