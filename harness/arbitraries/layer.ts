@@ -52,6 +52,22 @@ export function rawLayer(axes: number, modes: readonly PaddingMode[]): fc.Arbitr
   );
 }
 
+/** The layer in which everything is 1 or 0. */
+export function plainestLayer(axes: number): RawLayer {
+  const axis = { kernel: 1, stride: 1, dilation: 1, padding: 0, outputPadding: 0, extra: 0 };
+  return {
+    axes: new Array<RawAxis>(axes).fill(axis),
+    paddingMode: 'explicit',
+    batch: 1,
+    unbatched: false,
+    groups: 1,
+    inChannels: 1,
+    outChannels: 1,
+    bias: false,
+    lists: false,
+  };
+}
+
 /** A parameter with one entry an axis as a case spells it: a list where the layer asks for it or the axes differ. */
 export function spell(values: number[], lists: boolean): ParamValue {
   return lists || values.some((value) => value !== values[0]) ? values : values[0]!;

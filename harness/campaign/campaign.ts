@@ -41,6 +41,8 @@ export interface Tally {
   unknown: number;
   /** Agreements in which nothing could be compared. */
   vacuous: number;
+  /** Agreements about a malformed call that the backend itself never got. */
+  onBehalf: number;
   benched: boolean;
 }
 
@@ -73,7 +75,7 @@ export interface CampaignResult extends Progress {
 }
 
 export function emptyTally(): Tally {
-  return { agree: 0, mismatch: 0, unsupported: 0, unknown: 0, vacuous: 0, benched: false };
+  return { agree: 0, mismatch: 0, unsupported: 0, unknown: 0, vacuous: 0, onBehalf: 0, benched: false };
 }
 
 /** Adds one verdict. */
@@ -191,7 +193,11 @@ export class Campaign {
   async #take(batch: Drawn[]): Promise<void> {
     for (const { judgements } of batch) {
       this.#cases += 1;
-      for (const { contender, verdict } of judgements) count(this.#tallies.get(contender.name)!, verdict);
+      for (const { contender, verdict, asked } of judgements) {
+        const tally = this.#tallies.get(contender.name)!;
+        count(tally, verdict);
+        if (!asked && verdict.verdict === 'agree') tally.onBehalf += 1;
+      }
     }
     for (const { name, runner } of this.#options.session.contenders) this.#tallies.get(name)!.benched = runner.benched;
     this.#options.onProgress(this.#progress(null));

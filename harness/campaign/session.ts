@@ -39,6 +39,8 @@ export interface Judgement {
   before: readonly Request[];
   /** What the backend's process had run before. */
   past(): readonly Request[];
+  /** False where the harness answered on the backend's behalf. */
+  asked: boolean;
 }
 
 export interface SessionOptions {
@@ -177,7 +179,8 @@ export class Session {
     for (const { contender, answer } of await Promise.all(answers)) {
       if (answer === null) continue;
       const verdict = compare(call, await want, answer.outcome, contender.traits);
-      judgements.push({ contender, verdict, before: answer.before, past: answer.past });
+      const asked = call.normalised !== null;
+      judgements.push({ contender, verdict, before: answer.before, past: answer.past, asked });
     }
     await want;
     return judgements;

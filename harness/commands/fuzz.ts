@@ -99,7 +99,7 @@ function finish(result: CampaignResult, report: Report, budget: Budget): number 
   const verdict = exitOf({
     mismatches: fresh,
     unknown: sum(({ unknown }) => unknown),
-    compared: comparisons - sum(({ vacuous }) => vacuous),
+    compared: comparisons - sum(({ vacuous, onBehalf }) => vacuous + onBehalf),
     shortfall: shortfallOf(result, budget),
   });
   report.end({

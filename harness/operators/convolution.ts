@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { type PaddingMode, type RawLayer, rawLayer, spell, spelledAsLists } from '../arbitraries/layer.ts';
+import {
+  type PaddingMode,
+  plainestLayer,
+  type RawLayer,
+  rawLayer,
+  spell,
+  spelledAsLists,
+} from '../arbitraries/layer.ts';
 import type { Inputs, OpName, Params } from '../core/case.ts';
 import { elementCount, type TensorData } from '../core/tensor.ts';
 import { type Oddity, type Operator, type Rule, type Spec, twistsOf } from './operator.ts';
@@ -15,6 +22,7 @@ import {
   isUnbatched,
   kernelOf,
   lacksChannels,
+  normaliseLists,
   perAxis,
   reach,
   replaced,
@@ -270,17 +278,6 @@ export function convolution(axes: 1 | 2 | 3): Operator {
   const rules = rulesOf(axes);
   const oddities = odditiesOf(axes);
   const layer = rawLayer(axes, ['explicit', 'explicit', 'explicit', 'same', 'valid']);
-  const plainest = toSpec({
-    axes: new Array(axes).fill({ kernel: 1, stride: 1, dilation: 1, padding: 0, outputPadding: 0, extra: 0 }),
-    paddingMode: 'explicit',
-    batch: 1,
-    unbatched: false,
-    groups: 1,
-    inChannels: 1,
-    outChannels: 1,
-    bias: false,
-    lists: false,
-  });
   return {
     name: `conv${axes}d` as OpName,
     specUrl: `https://pytorch.org/docs/stable/generated/torch.nn.functional.conv${axes}d.html`,
@@ -301,16 +298,7 @@ export function convolution(axes: 1 | 2 | 3): Operator {
     unbatchedRank: axes + 1,
     rules,
     oddities,
-    normalise: (params) => {
-      const normal: Params = { groups: params.groups! };
-      for (const name of paramNames) {
-        const value = params[name]!;
-        const values = typeof value === 'string' ? value : perAxis(value, axes);
-        if (values === null) return null;
-        normal[name] = values;
-      }
-      return normal;
-    },
+    normalise: (params) => normaliseLists(params, paramNames, axes),
     outputShape: (spec) => outputShape(spec, axes),
     evaluate: (spec, inputs) => evaluate(spec, inputs, axes),
     peakElements: (spec) => {
@@ -320,6 +308,6 @@ export function convolution(axes: 1 | 2 | 3): Operator {
     },
     arbitrary: layer.map(toSpec, (spec) => fromSpec(spec as Spec, axes)),
     features: (spec) => featuresOf(spec, axes),
-    twists: twistsOf(rules, oddities, plainest),
+    twists: twistsOf(rules, oddities, toSpec(plainestLayer(axes))),
   };
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type RawLayer, rawLayer, spell, spelledAsLists } from '../arbitraries/layer.ts';
+import { plainestLayer, type RawLayer, rawLayer, spell, spelledAsLists } from '../arbitraries/layer.ts';
 import type { Inputs, OpName, Params } from '../core/case.ts';
 import { elementCount, type TensorData } from '../core/tensor.ts';
 import { type Oddity, type Operator, type Rule, type Spec, twistsOf } from './operator.ts';
@@ -14,7 +14,7 @@ import {
   intOrList,
   isUnbatched,
   kernelOf,
-  perAxis,
+  normaliseLists,
   reach,
   replaced,
   spatialOf,
@@ -284,17 +284,6 @@ function featuresOf(spec: Spec, axes: number): string[] {
 export function transposedConvolution(axes: 1 | 2 | 3): Operator {
   const rules = rulesOf(axes);
   const oddities = odditiesOf(axes);
-  const plainest = toSpec({
-    axes: new Array(axes).fill({ kernel: 1, stride: 1, dilation: 1, padding: 0, outputPadding: 0, extra: 0 }),
-    paddingMode: 'explicit',
-    batch: 1,
-    unbatched: false,
-    groups: 1,
-    inChannels: 1,
-    outChannels: 1,
-    bias: false,
-    lists: false,
-  });
   return {
     name: `conv_transpose${axes}d` as OpName,
     specUrl: `https://pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose${axes}d.html`,
@@ -311,15 +300,7 @@ export function transposedConvolution(axes: 1 | 2 | 3): Operator {
     unbatchedRank: axes + 1,
     rules,
     oddities,
-    normalise: (params) => {
-      const normal: Params = { groups: params.groups! };
-      for (const name of paramNames) {
-        const values = perAxis(params[name]!, axes);
-        if (values === null) return null;
-        normal[name] = values;
-      }
-      return normal;
-    },
+    normalise: (params) => normaliseLists(params, paramNames, axes),
     outputShape: (spec) => outputShape(spec, axes),
     evaluate: (spec, inputs) => evaluate(spec, inputs, axes),
     peakElements: (spec) => {
@@ -331,6 +312,6 @@ export function transposedConvolution(axes: 1 | 2 | 3): Operator {
     },
     arbitrary: rawLayer(axes, ['explicit']).map(toSpec, (spec) => fromSpec(spec as Spec, axes)),
     features: (spec) => featuresOf(spec, axes),
-    twists: twistsOf(rules, oddities, plainest),
+    twists: twistsOf(rules, oddities, toSpec(plainestLayer(axes))),
   };
 }

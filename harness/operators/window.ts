@@ -46,6 +46,18 @@ export function axisValues(params: Params, name: string, axes: number): number[]
   return values;
 }
 
+/** `groups` and the named parameters, as lists with one entry an axis or as a padding's name; null where one can't be. */
+export function normaliseLists(params: Params, names: readonly string[], axes: number): Params | null {
+  const normal: Params = { groups: params.groups! };
+  for (const name of names) {
+    const value = params[name]!;
+    const values = typeof value === 'string' ? value : perAxis(value, axes);
+    if (values === null) return null;
+    normal[name] = values;
+  }
+  return normal;
+}
+
 export function groupsOf(spec: Spec): number {
   return spec.params.groups as number;
 }
