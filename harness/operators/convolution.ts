@@ -23,6 +23,7 @@ import {
   kernelOf,
   lacksChannels,
   normaliseLists,
+  oncePerSpec,
   perAxis,
   reach,
   replaced,
@@ -65,7 +66,7 @@ export function convolutionPadding(
   });
 }
 
-function windowsOf(spec: Spec, axes: number): Window[] {
+const windowsOf = oncePerSpec((spec: Spec, axes: number): Window[] => {
   const stride = axisValues(spec.params, 'stride', axes);
   const dilation = axisValues(spec.params, 'dilation', axes);
   const kernel = kernelOf(spec);
@@ -75,7 +76,7 @@ function windowsOf(spec: Spec, axes: number): Window[] {
     const window = { input, kernel: kernel[axis]!, stride: stride[axis]!, dilation: dilation[axis]!, before };
     return { ...window, output: Math.floor((input + before + after - reach(window) - 1) / window.stride) + 1 };
   });
-}
+});
 
 function rulesOf(axes: number): Rule[] {
   return [

@@ -15,6 +15,7 @@ import {
   isUnbatched,
   kernelOf,
   normaliseLists,
+  oncePerSpec,
   reach,
   replaced,
   spatialOf,
@@ -44,7 +45,7 @@ interface TransposedWindow extends Window {
   outputPadding: number;
 }
 
-function windowsOf(spec: Spec, axes: number): TransposedWindow[] {
+const windowsOf = oncePerSpec((spec: Spec, axes: number): TransposedWindow[] => {
   const [stride, padding, outputPadding, dilation] = paramNames.map((name) => axisValues(spec.params, name, axes)) as [
     number[],
     number[],
@@ -64,7 +65,7 @@ function windowsOf(spec: Spec, axes: number): TransposedWindow[] {
     const output = (input - 1) * window.stride - 2 * window.before + reach(window) + window.outputPadding + 1;
     return { ...window, output };
   });
-}
+});
 
 function outChannelsOf(spec: Spec): number {
   return spec.shapes.weight![1]! * groupsOf(spec);

@@ -26,6 +26,18 @@ export interface Window {
   output: number;
 }
 
+/** `windowsOf`, computed once a spec: rules, shapes and the definition all ask for it, thousands of times a second. */
+export function oncePerSpec<T>(windowsOf: (spec: Spec, axes: number) => T): (spec: Spec, axes: number) => T {
+  const known = new WeakMap<Spec, T>();
+  return (spec, axes) => {
+    const before = known.get(spec);
+    if (before !== undefined) return before;
+    const windows = windowsOf(spec, axes);
+    known.set(spec, windows);
+    return windows;
+  };
+}
+
 /** The distance from a window's first tap to its last: dilation·(kernel − 1). */
 export function reach(window: Pick<Window, 'kernel' | 'dilation'>): number {
   return window.dilation * (window.kernel - 1);
