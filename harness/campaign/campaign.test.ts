@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { root } from '../../scripts/setup.mjs';
 import type { OpName } from '../core/case.ts';
 import { Store } from '../store/store.ts';
-import { Campaign, type CampaignResult } from './campaign.ts';
+import { Campaign, type CampaignOptions, type CampaignResult } from './campaign.ts';
 import { replayOn } from './replay.ts';
 import { Session } from './session.ts';
 
@@ -27,22 +27,25 @@ interface Hunt {
   result: CampaignResult;
 }
 
-async function hunt(name: string, runs: number, seed = 1): Promise<Hunt> {
-  const session = await Session.open({ backends: [join(fixtures, `${name}.mjs`)], caseTimeout_ms, cwd: root });
-  const store = new Store(join(folder, name));
-  store.checkWritable();
-  const campaign = new Campaign({
-    session,
+/** A campaign over both operators without a limit, that tells nobody; a test changes what it is about. */
+function campaignOf(options: Pick<CampaignOptions, 'session' | 'store' | 'seed'> & Partial<CampaignOptions>): Campaign {
+  return new Campaign({
     ops: both,
-    seed,
-    runs,
+    runs: null,
     time_ms: null,
-    store,
     knownIssues: [],
     signal: new AbortController().signal,
     onProgress: () => {},
     onFinding: () => {},
+    ...options,
   });
+}
+
+async function hunt(name: string, runs: number, seed = 1): Promise<Hunt> {
+  const session = await Session.open({ backends: [join(fixtures, `${name}.mjs`)], caseTimeout_ms, cwd: root });
+  const store = new Store(join(folder, name));
+  store.checkWritable();
+  const campaign = campaignOf({ session, store, seed, runs });
   try {
     return { session, store, result: await campaign.run() };
   } catch (error) {
@@ -131,21 +134,16 @@ describe('a campaign', () => {
   it('goes on when the oracle is killed, with the same result', async () => {
     const session = await Session.open({ backends: ['reference'], caseTimeout_ms, cwd: root });
     let kills = 0;
-    const campaign = new Campaign({
+    const campaign = campaignOf({
       session,
-      ops: both,
+      store: new Store(folder),
       seed: 3,
       runs: 4096,
-      time_ms: null,
-      store: new Store(folder),
-      knownIssues: [],
-      signal: new AbortController().signal,
       onProgress: ({ cases }) => {
         if (cases < 1024 * (kills + 1) || kills >= 2) return;
         kills += 1;
         process.kill(session.oracle.pid!, 'SIGKILL');
       },
-      onFinding: () => {},
     });
     const result = await campaign.run();
     await session.close();
@@ -159,18 +157,7 @@ describe('a campaign', () => {
     const assassin = setInterval(() => {
       if (session.oracle.pid !== undefined) process.kill(session.oracle.pid, 'SIGKILL');
     }, 20);
-    const campaign = new Campaign({
-      session,
-      ops: both,
-      seed: 3,
-      runs: null,
-      time_ms: null,
-      store: new Store(folder),
-      knownIssues: [],
-      signal: new AbortController().signal,
-      onProgress: () => {},
-      onFinding: () => {},
-    });
+    const campaign = campaignOf({ session, store: new Store(folder), seed: 3 });
     const result = await campaign.run();
     clearInterval(assassin);
     await session.close();
@@ -183,18 +170,7 @@ describe('a campaign', () => {
     const session = await Session.open({ backends: [join(fixtures, 'hangs.mjs')], caseTimeout_ms, cwd: root });
     const store = new Store(join(folder, 'left'));
     store.checkWritable();
-    const campaign = new Campaign({
-      session,
-      ops: both,
-      seed: 1,
-      runs: null,
-      time_ms: null,
-      store,
-      knownIssues: [],
-      signal: controller.signal,
-      onProgress: () => {},
-      onFinding: () => {},
-    });
+    const campaign = campaignOf({ session, store, seed: 1, signal: controller.signal });
     setTimeout(() => controller.abort(), 4500);
     const result = await campaign.run();
     await session.close();
@@ -207,18 +183,7 @@ describe('a campaign', () => {
     const session = await Session.open({ backends, caseTimeout_ms, cwd: root });
     const store = new Store(join(folder, 'benched'));
     store.checkWritable();
-    const campaign = new Campaign({
-      session,
-      ops: both,
-      seed: 1,
-      runs: 1024,
-      time_ms: null,
-      store,
-      knownIssues: [],
-      signal: new AbortController().signal,
-      onProgress: () => {},
-      onFinding: () => {},
-    });
+    const campaign = campaignOf({ session, store, seed: 1, runs: 1024 });
     const result = await campaign.run();
     await session.close();
     expect(result.tallies.get('segfaults')).toMatchObject({ benched: true });

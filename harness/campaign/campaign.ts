@@ -1,7 +1,6 @@
 import { relative } from 'node:path';
 import type { OpName } from '../core/case.ts';
 import { HarnessError } from '../core/errors.ts';
-import type { Verdict } from '../core/verdict.ts';
 import { type Call, prepare } from '../operators/call.ts';
 import type { Request } from '../processes/runner.ts';
 import { type Counterexample, counterexampleSchema, elementsOf } from '../store/counterexample.ts';
@@ -11,6 +10,7 @@ import { investigate } from './investigate.ts';
 import { batchSize, caseOf, type Draw, drawBatch } from './plan.ts';
 import type { Contender, Judgement, Session } from './session.ts';
 import { featuresOf, idOf, lockOf, type Mismatch, signatureOf } from './signature.ts';
+import { count, emptyTally, type Tally } from './tally.ts';
 import type { Failure } from './trial.ts';
 
 /** So many batches are under way at a time: while processes compute one, the next is drawn. */
@@ -32,18 +32,6 @@ export interface CampaignOptions {
   /** Called after every batch and before long work. */
   onProgress(progress: Progress): void;
   onFinding(finding: Finding): void;
-}
-
-export interface Tally {
-  agree: number;
-  mismatch: number;
-  unsupported: number;
-  unknown: number;
-  /** Agreements in which nothing could be compared. */
-  vacuous: number;
-  /** Agreements about a malformed call that the backend itself never got. */
-  onBehalf: number;
-  benched: boolean;
 }
 
 /** Where a campaign stands. */
@@ -72,18 +60,6 @@ export interface CampaignResult extends Progress {
   end: 'runs' | 'time' | 'interrupted' | 'no backend left' | 'no oracle';
   /** Why there is no oracle any more. */
   failure: HarnessError | null;
-}
-
-export function emptyTally(): Tally {
-  return { agree: 0, mismatch: 0, unsupported: 0, unknown: 0, vacuous: 0, onBehalf: 0, benched: false };
-}
-
-/** Adds one verdict. */
-export function count(tally: Tally, verdict: Verdict): void {
-  tally[verdict.verdict] += 1;
-  if (verdict.verdict === 'agree' && verdict.shape !== null && verdict.compared === 0 && !verdict.shape.includes(0)) {
-    tally.vacuous += 1;
-  }
 }
 
 /** What the promise gives, or null where someone wants to leave before. */
@@ -191,12 +167,12 @@ export class Campaign {
   }
 
   async #take(batch: Drawn[]): Promise<void> {
-    for (const { judgements } of batch) {
+    for (const { call, judgements } of batch) {
       this.#cases += 1;
-      for (const { contender, verdict, asked } of judgements) {
+      for (const { contender, verdict } of judgements) {
         const tally = this.#tallies.get(contender.name)!;
         count(tally, verdict);
-        if (!asked && verdict.verdict === 'agree') tally.onBehalf += 1;
+        if (call.normalised === null && verdict.verdict === 'agree') tally.onBehalf += 1;
       }
     }
     for (const { name, runner } of this.#options.session.contenders) this.#tallies.get(name)!.benched = runner.benched;

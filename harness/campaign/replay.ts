@@ -4,7 +4,7 @@ import { prepare } from '../operators/call.ts';
 import { type Request, runFresh } from '../processes/runner.ts';
 import type { Counterexample } from '../store/counterexample.ts';
 import type { Oracle } from './oracle.ts';
-import { type Contender, requestFor } from './session.ts';
+import { type Contender, historyFor, requestFor } from './session.ts';
 
 /** A failure that came once and not again is tried so often. */
 const unstableTries = 10;
@@ -19,9 +19,7 @@ export async function replayOn(
   const want = await oracle.run(call);
   const request = requestFor(call, contender);
   if ('kind' in request) return compare(call, want, request, contender.traits);
-  const history = before
-    .map((earlier) => requestFor(prepare(earlier), contender))
-    .filter((earlier): earlier is Request => !('kind' in earlier));
+  const history = historyFor(before, contender);
   const times = kind === 'unstable' ? unstableTries : 1;
   const requests = Array.from({ length: times }, () => requestFor(call, contender) as Request);
   const outcomes = await runFresh(contender.launch, history, requests, contender.runner.options.caseTimeout_ms);

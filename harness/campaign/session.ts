@@ -4,10 +4,11 @@ import { pathToFileURL } from 'node:url';
 import { ensure } from '../../scripts/setup.mjs';
 import { builtIns, moduleLaunch, oracleNeeds } from '../backends/index.ts';
 import { type BackendTraits, compare } from '../compare/compare.ts';
+import type { Case } from '../core/case.ts';
 import { HarnessError, UsageError } from '../core/errors.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { Verdict } from '../core/verdict.ts';
-import type { Call } from '../operators/call.ts';
+import { type Call, prepare } from '../operators/call.ts';
 import { type Launch, StartError } from '../processes/channel.ts';
 import { type Answer, Benched, type Request, Runner } from '../processes/runner.ts';
 import { Oracle } from './oracle.ts';
@@ -39,8 +40,6 @@ export interface Judgement {
   before: readonly Request[];
   /** What the backend's process had run before. */
   past(): readonly Request[];
-  /** False where the harness answered on the backend's behalf. */
-  asked: boolean;
 }
 
 export interface SessionOptions {
@@ -57,6 +56,13 @@ export function requestFor(call: Call, contender: Pick<Contender, 'traits' | 'in
   }
   if (call.normalised === null) return { kind: 'rejected', reason: call.refusal?.message ?? 'malformed parameters' };
   return backendRequest(call, contender.index);
+}
+
+/** Earlier cases as they went to a backend's process, without those that never reached it. */
+export function historyFor(before: readonly Case[], contender: Contender): Request[] {
+  return before
+    .map((earlier) => requestFor(prepare(earlier), contender))
+    .filter((earlier): earlier is Request => !('kind' in earlier));
 }
 
 /** Whether a word given for a backend means a file. */
@@ -179,8 +185,7 @@ export class Session {
     for (const { contender, answer } of await Promise.all(answers)) {
       if (answer === null) continue;
       const verdict = compare(call, await want, answer.outcome, contender.traits);
-      const asked = call.normalised !== null;
-      judgements.push({ contender, verdict, before: answer.before, past: answer.past, asked });
+      judgements.push({ contender, verdict, before: answer.before, past: answer.past });
     }
     await want;
     return judgements;

@@ -2,9 +2,9 @@ import { compare } from '../compare/compare.ts';
 import type { Case } from '../core/case.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { type Call, prepare } from '../operators/call.ts';
-import { type Request, Runner, runFresh } from '../processes/runner.ts';
+import { Runner, runFresh } from '../processes/runner.ts';
 import type { Oracle } from './oracle.ts';
-import { type Contender, requestFor } from './session.ts';
+import { type Contender, historyFor, requestFor } from './session.ts';
 import { lockOf, type Mismatch } from './signature.ts';
 
 /** A failure under investigation: a call, what was wrong with it, and what has to run before it in the same process. */
@@ -58,9 +58,7 @@ export class Trial {
     const call = prepare(candidate);
     const request = requestFor(call, this.#contender);
     if ('kind' in request) return this.#judge(call, before, request);
-    const history = before
-      .map((earlier) => requestFor(prepare(earlier), this.#contender))
-      .filter((earlier): earlier is Request => !('kind' in earlier));
+    const history = historyFor(before, this.#contender);
     const [outcome] = await runFresh(this.#contender.launch, history, [request], timeout_ms);
     return outcome === undefined ? null : this.#judge(call, before, outcome);
   }

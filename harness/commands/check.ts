@@ -1,11 +1,12 @@
 import { resolve } from 'node:path';
 import { UsageError } from '../core/errors.ts';
+import { prepare } from '../operators/call.ts';
 import { parseCase, readJson } from '../store/caseFile.ts';
 import { counterexampleSchema, parseCounterexample } from '../store/counterexample.ts';
 import { readKnownIssues } from '../store/knownIssues.ts';
 import { reportFor, withSession } from './context.ts';
 import { backendsOf, type CommonOptions, caseTimeoutOf_ms, knownIssuesFolder, workingFolder } from './options.ts';
-import { CaseRun, type Named, prepareNamed } from './runCases.ts';
+import { CaseRun, type Named } from './runCases.ts';
 
 /** The case in a file: a case file, or a counterexample's case. Throws UsageError. */
 function readCase(file: string, cwd: string): Named {
@@ -13,7 +14,7 @@ function readCase(file: string, cwd: string): Named {
   const isCounterexample = (json as { schema?: unknown } | null)?.schema === counterexampleSchema;
   const testCase = isCounterexample ? parseCounterexample(json, file).case : parseCase(json, file);
   try {
-    return prepareNamed(file, testCase);
+    return { name: file, call: prepare(testCase) };
   } catch (error) {
     throw error instanceof UsageError ? new UsageError(`${file}: ${error.message}`) : error;
   }

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { relative, resolve } from 'node:path';
 import { root } from '../../scripts/setup.mjs';
 import { Campaign, type CampaignResult, type Finding, type Progress } from '../campaign/campaign.ts';
+import { totalsOf } from '../campaign/tally.ts';
 import type { Report } from '../report/report.ts';
 import { durationWords, groupDigits } from '../report/words.ts';
 import { readKnownIssues } from '../store/knownIssues.ts';
@@ -91,15 +92,12 @@ export async function fuzz(options: FuzzOptions): Promise<number> {
 }
 
 function finish(result: CampaignResult, report: Report, budget: Budget): number {
-  const tallies = [...result.tallies.values()];
-  const sum = (pick: (tally: (typeof tallies)[number]) => number) =>
-    tallies.reduce((all, tally) => all + pick(tally), 0);
+  const { comparisons, compared, unknown } = totalsOf(result.tallies.values());
   const fresh = result.findings.filter(({ knownIssue }) => knownIssue === null).length;
-  const comparisons = sum(({ agree, mismatch }) => agree + mismatch);
   const verdict = exitOf({
     mismatches: fresh,
-    unknown: sum(({ unknown }) => unknown),
-    compared: comparisons - sum(({ vacuous, onBehalf }) => vacuous + onBehalf),
+    unknown,
+    compared,
     shortfall: shortfallOf(result, budget),
   });
   report.end({

@@ -4,12 +4,13 @@ import { builtIns } from '../backends/index.ts';
 import { replayOn } from '../campaign/replay.ts';
 import type { Contender, Session } from '../campaign/session.ts';
 import { UsageError } from '../core/errors.ts';
+import { prepare } from '../operators/call.ts';
 import type { Counterexample } from '../store/counterexample.ts';
 import { readKnownIssues } from '../store/knownIssues.ts';
 import type { Saved, Store } from '../store/store.ts';
 import { reportFor, withSession } from './context.ts';
 import { type CommonOptions, caseTimeoutOf_ms, knownIssuesFolder, storeOf, workingFolder } from './options.ts';
-import { CaseRun, prepareNamed } from './runCases.ts';
+import { CaseRun } from './runCases.ts';
 
 export interface ReplayOptions extends CommonOptions {
   store?: string;
@@ -78,10 +79,10 @@ export async function replay(names: readonly string[], options: ReplayOptions): 
     async (session) => {
       for (const one of runnable) {
         const { counterexample } = one;
-        const { name, call } = prepareNamed(shown(one), counterexample.case);
+        const call = prepare(counterexample.case);
         run.countCase();
         for (const contender of contendersFor(counterexample, session, options.backend !== undefined)) {
-          run.take(name, call, contender, await replayOn(counterexample, contender, session.oracle));
+          run.take(shown(one), call, contender, await replayOn(counterexample, contender, session.oracle));
         }
       }
       return run.end(null);

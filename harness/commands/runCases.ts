@@ -1,10 +1,10 @@
-import { count, emptyTally, type Tally } from '../campaign/campaign.ts';
 import type { Contender, Session } from '../campaign/session.ts';
 import { featuresOf } from '../campaign/signature.ts';
-import type { Case, OpName } from '../core/case.ts';
+import { count, emptyTally, type Tally, totalsOf } from '../campaign/tally.ts';
+import type { OpName } from '../core/case.ts';
 import type { Verdict } from '../core/verdict.ts';
-import { type Call, prepare } from '../operators/call.ts';
-import type { Report } from '../report/report.ts';
+import type { Call } from '../operators/call.ts';
+import type { Report, Result } from '../report/report.ts';
 import { type KnownIssue, recognise } from '../store/knownIssues.ts';
 import { exitOf } from './context.ts';
 
@@ -12,11 +12,6 @@ import { exitOf } from './context.ts';
 export interface Named {
   name: string;
   call: Call;
-}
-
-/** Names what is wrong with a case whose sizes are absurd. */
-export function prepareNamed(name: string, testCase: Case): Named {
-  return { name, call: prepare(testCase) };
 }
 
 /** Collects the verdicts of a command that runs given cases, reports each, and comes to the exit code. */
@@ -44,11 +39,7 @@ export class CaseRun {
   /** A case that could not be run, and why: its verdict is unknown. */
   skip(name: string, op: OpName, backend: string, reason: string): void {
     this.#cases += 1;
-    const verdict: Verdict = { verdict: 'unknown', reason };
-    const tally = this.#tallies.get(backend) ?? emptyTally();
-    this.#tallies.set(backend, tally);
-    count(tally, verdict);
-    this.#report.result({ case: name, op, backend, verdict, knownIssue: null });
+    this.#tell({ case: name, op, backend, verdict: { verdict: 'unknown', reason }, knownIssue: null });
   }
 
   /** Counts a case that was run elsewhere. */
@@ -57,21 +48,19 @@ export class CaseRun {
   }
 
   take(name: string, call: Call, contender: Contender, verdict: Verdict): void {
-    const tally = this.#tallies.get(contender.name) ?? emptyTally();
-    this.#tallies.set(contender.name, tally);
-    count(tally, verdict);
-    const knownIssue = this.#knownIssueOf(call, contender, verdict);
+    const knownIssue = this.#knownIssueOf(call, contender, verdict)?.id ?? null;
     if (verdict.verdict === 'mismatch') {
       if (knownIssue === null) this.#mismatches += 1;
       else this.#known += 1;
     }
-    this.#report.result({
-      case: name,
-      op: call.case.op,
-      backend: contender.name,
-      verdict,
-      knownIssue: knownIssue?.id ?? null,
-    });
+    this.#tell({ case: name, op: call.case.op, backend: contender.name, verdict, knownIssue });
+  }
+
+  #tell(result: Result): void {
+    const tally = this.#tallies.get(result.backend) ?? emptyTally();
+    this.#tallies.set(result.backend, tally);
+    count(tally, result.verdict);
+    this.#report.result(result);
   }
 
   #knownIssueOf(call: Call, { name, version }: Contender, verdict: Verdict): KnownIssue | null {
@@ -82,15 +71,8 @@ export class CaseRun {
 
   /** Reports the summary and returns the exit code. */
   end(seed: number | null): number {
-    const tallies = [...this.#tallies.values()];
-    const sum = (pick: (tally: Tally) => number) => tallies.reduce((all, tally) => all + pick(tally), 0);
-    const comparisons = sum(({ agree, mismatch }) => agree + mismatch);
-    const { exit, why } = exitOf({
-      mismatches: this.#mismatches,
-      unknown: sum(({ unknown }) => unknown),
-      compared: comparisons - sum(({ vacuous }) => vacuous),
-      shortfall: null,
-    });
+    const { comparisons, compared, unknown } = totalsOf(this.#tallies.values());
+    const { exit, why } = exitOf({ mismatches: this.#mismatches, unknown, compared, shortfall: null });
     this.#report.end({
       seed,
       cases: this.#cases,

@@ -1,5 +1,6 @@
 import { type Case, caseSchema, type Values, valuesKinds } from '../core/case.ts';
 import { UsageError } from '../core/errors.ts';
+import { prepare } from '../operators/call.ts';
 import { isOperator, operatorOf } from '../operators/index.ts';
 import { caseWords } from '../report/words.ts';
 import { parseCase } from '../store/caseFile.ts';
@@ -14,7 +15,7 @@ import {
   unknownOperator,
   workingFolder,
 } from './options.ts';
-import { CaseRun, prepareNamed } from './runCases.ts';
+import { CaseRun } from './runCases.ts';
 
 /** A case from flags. */
 export interface CaseOptions {
@@ -81,7 +82,7 @@ export function caseFromFlags(op: string, options: CaseOptions): Case {
 /** Runs one case from flags. Returns the exit code. */
 export async function tryCase(op: string, options: CaseOptions & CommonOptions): Promise<number> {
   const testCase = caseFromFlags(op, options);
-  const named = prepareNamed('try', testCase);
+  const named = { name: 'try', call: prepare(testCase) };
   process.stderr.write(`${caseWords(testCase)}\n`);
   const report = reportFor(options.format, () => '');
   const run = new CaseRun(report, readKnownIssues(knownIssuesFolder));

@@ -94,7 +94,7 @@ export class Allowances {
     const tensors = Object.values(call.tensors);
     this.#integers = tensors.every(({ data }) => (data as Float64Array).every(Number.isInteger));
     this.#infiniteWeight = !(call.tensors.weight!.data as Float64Array).every(Number.isFinite);
-    this.#fullTaps = fullTaps(call);
+    this.#fullTaps = call.operator.fullTaps(call.spec);
     const tiny = (value: number) => (Math.abs(value) < this.#format.smallestNormal ? Math.abs(value) : 0);
     const anyTiny = tensors.some(({ data }) => (data as Float64Array).some((value) => tiny(value) !== 0));
     this.#denormal = null;
@@ -161,14 +161,4 @@ export class Allowances {
     // Every product and every sum may be flushed.
     return 2 * terms * smallestNormal + (this.#denormal?.[i] ?? 0);
   }
-}
-
-/** The number of products behind an element that no padding touches. */
-function fullTaps(call: Call): number {
-  const kernel = call.spec.shapes.weight!.slice(2).reduce((a, b) => a * b, 1);
-  const transposed = call.case.op.startsWith('conv_transpose');
-  const perGroup = transposed
-    ? call.spec.shapes.weight![0]! / (call.spec.params.groups as number)
-    : call.spec.shapes.weight![1]!;
-  return perGroup * kernel;
 }

@@ -302,6 +302,7 @@ export function convolution(axes: 1 | 2 | 3): Operator {
     normalise: (params) => normaliseLists(params, paramNames, axes),
     outputShape: (spec) => outputShape(spec, axes),
     evaluate: (spec, inputs) => evaluate(spec, inputs, axes),
+    fullTaps: (spec) => spec.shapes.weight![1]! * elementCount(kernelOf(spec)),
     peakElements: (spec) => {
       const padded = windowsOf(spec, axes).map((window) => window.output * window.stride + reach(window));
       const channels = batchOf(spec, axes) * channelsOf(spec, axes);

@@ -54,6 +54,8 @@ export interface Operator {
    * and `input` may lack its batch axis.
    */
   evaluate(spec: Spec, inputs: Inputs<TensorData>): Float64Array;
+  /** The number of products behind an element that no padding touches. */
+  fullTaps(spec: Spec): number;
   /** An upper bound on the elements that any step of any implementation holds at once, to refuse absurd sizes. */
   peakElements(spec: Spec): number;
   /** Valid specs only; shrinks fully, also from a spec that was read from a file. */

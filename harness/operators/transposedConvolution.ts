@@ -304,6 +304,7 @@ export function transposedConvolution(axes: 1 | 2 | 3): Operator {
     normalise: (params) => normaliseLists(params, paramNames, axes),
     outputShape: (spec) => outputShape(spec, axes),
     evaluate: (spec, inputs) => evaluate(spec, inputs, axes),
+    fullTaps: (spec) => (spec.shapes.weight![0]! / groupsOf(spec)) * elementCount(kernelOf(spec)),
     peakElements: (spec) => {
       const full = windowsOf(spec, axes).map(
         (window) => Math.max(1, window.input) * window.stride + reach(window) + window.outputPadding,

@@ -113,11 +113,6 @@ export class Runner {
     return this.#channel?.pid;
   }
 
-  /** The requests that the present process has answered, oldest first, up to a limit. */
-  get history(): readonly Request[] {
-    return this.#history;
-  }
-
   /** Runs one request. Throws Benched once the process has died too often. */
   run(request: Request): Promise<Answer> {
     if (this.#stopped !== null) return Promise.reject(this.#stopped);
@@ -212,6 +207,7 @@ export class Runner {
   }
 
   #remember(request: Request): void {
+    // Who forgives never asks what it took.
     if (this.options.forgiving === true) return;
     this.#history.push(request);
     if (this.#history.length >= 2 * keptHistory) this.#history = this.#history.slice(-keptHistory);
