@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import math
 import os
 import signal
 import struct
@@ -17,7 +18,10 @@ REQUESTS_FD = 3
 REPLIES_FD = 4
 PROTOCOL = 1
 MAGIC = 0x46445643
-HEADER = struct.Struct("<6I")
+# Magic and checksum, and what of the rest of the header the checksum covers: request id, both lengths, zero.
+START = struct.Struct("<2I")
+COVERED = struct.Struct("<4I")
+HEADER_BYTES = START.size + COVERED.size
 MAX_JSON_BYTES = 2**20
 MAX_DATA_BYTES = 2**30
 BYTES_PER_ELEMENT = {"float32": 4, "float64": 8, "int32": 4}
@@ -58,40 +62,40 @@ def encode(request_id: int, header: dict[str, Any], tensors: dict[str, Tensor] |
             data = bytes(tensor.data)
             parts.append(data.ljust(align(len(data)), b"\0"))
     text = json.dumps(header).encode()
-    body = text.ljust(align(len(text)), b"\0") + b"".join(parts)
-    fields = struct.pack("<4I", MAGIC, request_id, len(text), len(body) - align(len(text)))
-    return fields + struct.pack("<2I", zlib.crc32(body, zlib.crc32(fields)), 0) + body
+    data = b"".join(parts)
+    covered = COVERED.pack(request_id, len(text), len(data), 0) + text.ljust(align(len(text)), b"\0") + data
+    return START.pack(MAGIC, zlib.crc32(covered)) + covered
 
 
 def frame_length(head: bytes | bytearray, start: int = 0) -> int:
     """The length of the frame that begins at `start`; refuses a size before anything is allocated for it."""
-    magic, _, json_length, data_length, _, _ = HEADER.unpack_from(head, start)
+    magic, _ = START.unpack_from(head, start)
+    _, json_length, data_length, _ = COVERED.unpack_from(head, start + START.size)
     if magic != MAGIC:
         raise FrameError("bytes that do not begin with the magic number")
     if json_length > MAX_JSON_BYTES or data_length > MAX_DATA_BYTES:
         raise FrameError(f"a frame that is too large: {json_length} bytes of JSON, {data_length} of tensors")
-    return HEADER.size + align(json_length) + data_length
+    return HEADER_BYTES + align(json_length) + data_length
 
 
 def decode(frame: bytearray) -> Frame:
     """Reads one whole frame."""
-    _, request_id, json_length, _, checksum, _ = HEADER.unpack_from(frame)
+    _, checksum = START.unpack_from(frame)
+    request_id, json_length, _, _ = COVERED.unpack_from(frame, START.size)
     view = memoryview(frame)
-    if zlib.crc32(view[HEADER.size :], zlib.crc32(view[:16])) != checksum:
+    if zlib.crc32(view[START.size :]) != checksum:
         raise FrameError("a frame with a wrong checksum")
-    header = json.loads(bytes(view[HEADER.size : HEADER.size + json_length]))
+    header = json.loads(str(view[HEADER_BYTES : HEADER_BYTES + json_length], "utf-8"))
     tensors = {}
-    at = HEADER.size + align(json_length)
+    at = HEADER_BYTES + align(json_length)
     for entry in header.get("tensors", []):
-        count = 1
-        for size in entry["shape"]:
-            if size < 0:
-                raise FrameError(f"tensor {entry['name']} has a negative size")
-            count *= size
-        length = count * BYTES_PER_ELEMENT[entry["dtype"]]
+        name, dtype, shape = entry["name"], entry["dtype"], entry["shape"]
+        if shape and min(shape) < 0:
+            raise FrameError(f"tensor {name} has a negative size")
+        length = math.prod(shape) * BYTES_PER_ELEMENT[dtype]
         if at + length > len(frame):
-            raise FrameError(f"tensor {entry['name']} is longer than its frame")
-        tensors[entry["name"]] = Tensor(entry["dtype"], entry["shape"], view[at : at + length])
+            raise FrameError(f"tensor {name} is longer than its frame")
+        tensors[name] = Tensor(dtype, shape, view[at : at + length])
         at += align(length)
     if at != len(frame):
         raise FrameError("tensors that do not fill their frame")
@@ -131,7 +135,7 @@ def read_frames(before_waiting: Callable[[], None] = lambda: None) -> Iterator[F
     pending = bytearray()
     while True:
         start = 0
-        while len(pending) - start >= HEADER.size:
+        while len(pending) - start >= HEADER_BYTES:
             wanted = frame_length(pending, start)
             if len(pending) - start < wanted:
                 break

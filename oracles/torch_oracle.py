@@ -11,6 +11,7 @@ from typing import Any
 import frames
 
 try:
+    import numpy
     import torch
     import torch.nn.functional as F
 
@@ -27,24 +28,21 @@ FUNCTIONS = {
         {"stride", "padding", "output_padding", "groups", "dilation"},
     ),
 }
-DTYPES = {"float32": torch.float32, "float64": torch.float64, "int32": torch.int32}
-NAMES = {dtype: name for name, dtype in DTYPES.items()}
+DTYPES = {name: numpy.dtype(name).newbyteorder("<") for name in ("float32", "float64", "int32")}
+NAMES = {torch.float32: "float32", torch.float64: "float64", torch.int32: "int32"}
 # What PyTorch raises where it refuses a call; anything else is a defect here and ends the process.
 REFUSALS = (RuntimeError, ValueError, IndexError, TypeError, NotImplementedError)
 
 
-def to_torch(tensor: frames.Tensor) -> torch.Tensor:
-    dtype = DTYPES[tensor.dtype]
-    if 0 in tensor.shape:
-        return torch.empty(tensor.shape, dtype=dtype)
-    return torch.frombuffer(tensor.data, dtype=dtype).reshape(tensor.shape)
-
-
-def in_double(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def operands(tensors: dict[str, frames.Tensor]) -> dict[str, torch.Tensor]:
     """Floating tensors in float64, which holds every float32; mixed dtypes stay, for PyTorch to judge."""
-    if len({tensor.dtype for tensor in tensors.values()}) > 1:
-        return tensors
-    return {name: t.double() if t.is_floating_point() else t for name, t in tensors.items()}
+    mixed = len({tensor.dtype for tensor in tensors.values()}) > 1
+    converted = {}
+    for name, (dtype, shape, data) in tensors.items():
+        # By way of NumPy, which takes half the time of torch.frombuffer and reads empty buffers too.
+        array = numpy.frombuffer(data, DTYPES[dtype]).reshape(shape)
+        converted[name] = torch.from_numpy(array if mixed or dtype == "int32" else array.astype(numpy.float64))
+    return converted
 
 
 def run(op: str, params: dict[str, Any], tensors: dict[str, frames.Tensor]):
@@ -52,9 +50,8 @@ def run(op: str, params: dict[str, Any], tensors: dict[str, frames.Tensor]):
     unknown = set(params) - allowed
     if unknown:
         raise KeyError(f"{op} has no parameter {sorted(unknown)}")
-    operands = in_double({name: to_torch(tensor) for name, tensor in tensors.items()})
     try:
-        result = function(**operands, **params)
+        result = function(**operands(tensors), **params)
     except REFUSALS as error:
         return {"type": "rejected", "reason": str(error).split("\n")[0]}, {}
     data = result.contiguous().numpy().tobytes()

@@ -176,18 +176,15 @@ export class Session {
 
   /** The verdicts of one call, of every backend that has not been benched. Throws HarnessError. */
   async judge(call: Call, contenders: readonly Contender[] = this.contenders): Promise<Judgement[]> {
-    const want = this.oracle.run(call);
-    want.catch(() => {});
-    const answers = contenders
-      .filter(({ runner }) => !runner.benched)
-      .map(async (contender) => ({ contender, answer: await ask(call, contender) }));
+    const asked = contenders.filter(({ runner }) => !runner.benched);
+    const [want, ...answers] = await Promise.all([this.oracle.run(call), ...asked.map((one) => ask(call, one))]);
     const judgements: Judgement[] = [];
-    for (const { contender, answer } of await Promise.all(answers)) {
-      if (answer === null) continue;
-      const verdict = compare(call, await want, answer.outcome, contender.traits);
+    for (const [i, contender] of asked.entries()) {
+      const answer = answers[i];
+      if (answer === null || answer === undefined) continue;
+      const verdict = compare(call, want, answer.outcome, contender.traits);
       judgements.push({ contender, verdict, before: answer.before, past: answer.past });
     }
-    await want;
     return judgements;
   }
 

@@ -87,10 +87,7 @@ export class Allowances {
         mapInputs(call.tensors, ({ data }, name) => mapData(data, name === 'weight' ? weightFn : fn)),
       );
     this.#magnitude = evaluate(finiteMagnitude);
-    this.#taps = call.operator.evaluate(call.spec, {
-      input: mapData(call.tensors.input.data, () => 1),
-      weight: mapData(call.tensors.weight!.data, () => 1),
-    });
+    this.#taps = call.operator.taps(call.spec);
     const tensors = Object.values(call.tensors);
     this.#integers = tensors.every(({ data }) => (data as Float64Array).every(Number.isInteger));
     this.#infiniteWeight = !(call.tensors.weight!.data as Float64Array).every(Number.isFinite);

@@ -28,6 +28,7 @@ import {
   reach,
   replaced,
   spatialOf,
+  tapsOf,
   type Window,
   windowFeatures,
   windowRules,
@@ -205,6 +206,24 @@ function evaluate(spec: Spec, inputs: Inputs<TensorData>, axes: number): Float64
   return out;
 }
 
+/** How many taps of each window lie on the input and not on padding. */
+function tapsAlong({ input, kernel, stride, dilation, before, output }: Window): number[] {
+  return Array.from({ length: output }, (_, o) => {
+    let count = 0;
+    for (let k = 0; k < kernel; k++) {
+      const i = o * stride + k * dilation - before;
+      if (i >= 0 && i < input) count += 1;
+    }
+    return count;
+  });
+}
+
+function taps(spec: Spec, axes: number): Float64Array {
+  const shape = outputShape(spec, axes);
+  const leading = elementCount(shape.slice(0, -axes));
+  return tapsOf(leading, spec.shapes.weight![1]!, windowsOf(spec, axes).map(tapsAlong));
+}
+
 function toSpec(raw: RawLayer): Spec {
   const { paddingMode } = raw;
   const stride = raw.axes.map((axis) => (paddingMode === 'same' ? 1 : axis.stride));
@@ -302,6 +321,7 @@ export function convolution(axes: 1 | 2 | 3): Operator {
     normalise: (params) => normaliseLists(params, paramNames, axes),
     outputShape: (spec) => outputShape(spec, axes),
     evaluate: (spec, inputs) => evaluate(spec, inputs, axes),
+    taps: (spec) => taps(spec, axes),
     fullTaps: (spec) => spec.shapes.weight![1]! * elementCount(kernelOf(spec)),
     peakElements: (spec) => {
       const padded = windowsOf(spec, axes).map((window) => window.output * window.stride + reach(window));

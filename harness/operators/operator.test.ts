@@ -2,7 +2,9 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Oracle } from '../campaign/oracle.ts';
 import { caseOf, type Draw } from '../campaign/plan.ts';
+import { mapInputs } from '../core/case.ts';
 import type { Outcome } from '../core/outcome.ts';
+import { elementCount } from '../core/tensor.ts';
 import { prepare } from './call.ts';
 import { operators } from './index.ts';
 import { type Operator, refusalOf, type Spec } from './operator.ts';
@@ -71,6 +73,15 @@ describe.each(operators.map((operator) => [operator.name, operator] as const))('
       for (const spec of rule.breaks(specsOf(operator, 1, 1)[0]!)) {
         expect(rule.message(spec)).toMatch(/: (got|kernel|its sizes) |got /);
       }
+    }
+  });
+
+  test('taps are what the definition counts over ones', () => {
+    for (const spec of specsOf(operator, 3, 40)) {
+      const ones = mapInputs(spec.shapes, (shape, name) =>
+        new Float64Array(elementCount(shape)).fill(name === 'bias' ? 0 : 1),
+      );
+      expect({ spec, taps: operator.taps(spec) }).toEqual({ spec, taps: operator.evaluate(spec, ones) });
     }
   });
 

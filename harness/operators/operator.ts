@@ -54,7 +54,9 @@ export interface Operator {
    * and `input` may lack its batch axis.
    */
   evaluate(spec: Spec, inputs: Inputs<TensorData>): Float64Array;
-  /** The number of products behind an element that no padding touches. */
+  /** The number of terms that are really summed for each element of the output, a bias not counted; the spec keeps all rules. */
+  taps(spec: Spec): Float64Array;
+  /** As many of them as an element has that no padding touches. */
   fullTaps(spec: Spec): number;
   /** An upper bound on the elements that any step of any implementation holds at once, to refuse absurd sizes. */
   peakElements(spec: Spec): number;

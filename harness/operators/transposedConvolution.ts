@@ -19,6 +19,7 @@ import {
   reach,
   replaced,
   spatialOf,
+  tapsOf,
   type Window,
   windowFeatures,
   windowRules,
@@ -222,6 +223,24 @@ function evaluate(spec: Spec, inputs: Inputs<TensorData>, axes: number): Float64
   return out;
 }
 
+/** How many pairs of an input element and a tap meet at each output index. */
+function tapsAlong({ input, kernel, stride, dilation, before, output }: Window): number[] {
+  const counts = new Array<number>(output).fill(0);
+  for (let i = 0; i < input; i++) {
+    for (let k = 0; k < kernel; k++) {
+      const o = i * stride + k * dilation - before;
+      if (o >= 0 && o < output) counts[o]! += 1;
+    }
+  }
+  return counts;
+}
+
+function taps(spec: Spec, axes: number): Float64Array {
+  const shape = outputShape(spec, axes);
+  const leading = elementCount(shape.slice(0, -axes));
+  return tapsOf(leading, spec.shapes.weight![0]! / groupsOf(spec), windowsOf(spec, axes).map(tapsAlong));
+}
+
 /** The shortest input whose output has at least one element. */
 function shortest(axis: { kernel: number; stride: number; dilation: number; padding: number; outputPadding: number }) {
   return 1 + Math.max(0, Math.ceil((2 * axis.padding - reach(axis) - axis.outputPadding) / axis.stride));
@@ -304,6 +323,7 @@ export function transposedConvolution(axes: 1 | 2 | 3): Operator {
     normalise: (params) => normaliseLists(params, paramNames, axes),
     outputShape: (spec) => outputShape(spec, axes),
     evaluate: (spec, inputs) => evaluate(spec, inputs, axes),
+    taps: (spec) => taps(spec, axes),
     fullTaps: (spec) => (spec.shapes.weight![0]! / groupsOf(spec)) * elementCount(kernelOf(spec)),
     peakElements: (spec) => {
       const full = windowsOf(spec, axes).map(

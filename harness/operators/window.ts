@@ -257,6 +257,21 @@ export function inputSizeRule(axes: number): Rule {
   };
 }
 
+/**
+ * The number of terms of each output element, where `perAxis` counts them along each spatial axis, for every output index, and
+ * each of `leading` batches and channels has `channels` input channels.
+ */
+export function tapsOf(leading: number, channels: number, perAxis: readonly number[][]): Float64Array {
+  let taps = Float64Array.of(channels);
+  for (const counts of [new Array<number>(leading).fill(1), ...perAxis]) {
+    const outer = new Float64Array(taps.length * counts.length);
+    let at = 0;
+    for (const tap of taps) for (const count of counts) outer[at++] = tap * count;
+    taps = outer;
+  }
+  return taps;
+}
+
 /** Features that both families share. */
 export function windowFeatures(spec: Spec, axes: number, windows: readonly Window[]): string[] {
   const features: string[] = [];

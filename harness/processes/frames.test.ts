@@ -26,9 +26,9 @@ function forge(json: string, data = Buffer.alloc(0)): Buffer {
   const body = Buffer.concat([text, Buffer.alloc((8 - (text.length % 8)) % 8), data]);
   const head = Buffer.alloc(24);
   head.write('CVDF', 0, 'latin1');
-  head.writeUInt32LE(text.length, 8);
-  head.writeUInt32LE(data.length, 12);
-  head.writeUInt32LE(crc32(body, crc32(head.subarray(0, 16))), 16);
+  head.writeUInt32LE(text.length, 12);
+  head.writeUInt32LE(data.length, 16);
+  head.writeUInt32LE(crc32(body, crc32(head.subarray(8))), 4);
   return Buffer.concat([head, body]);
 }
 
@@ -55,7 +55,7 @@ describe('a frame', () => {
 
   test('is aligned to 8 bytes, also between tensors', () => {
     expect(whole.length % 8).toBe(0);
-    const jsonLength = whole.readUInt32LE(8);
+    const jsonLength = whole.readUInt32LE(12);
     expect(whole.length).toBe(24 + 8 * Math.ceil(jsonLength / 8) + 16 + 8 + 0 + 8);
   });
 
@@ -110,8 +110,8 @@ describe('damage', () => {
 
   const head = (json: number, data: number) => {
     const bytes = Buffer.from(whole.subarray(0, 24));
-    bytes.writeUInt32LE(json, 8);
-    bytes.writeUInt32LE(data, 12);
+    bytes.writeUInt32LE(json, 12);
+    bytes.writeUInt32LE(data, 16);
     return bytes;
   };
   const one = { name: 'x', dtype: 'float32', shape: [1] };
@@ -178,8 +178,8 @@ sys.stdout.buffer.write(frames.encode(frame.request_id, header, frame.tensors))`
 
   test.each<[string, string, (bytes: Buffer) => unknown, RegExp]>([
     ['another magic number', 'frame_length', (bytes) => bytes.writeUInt8(0, 0), /magic number/],
-    ['too much JSON', 'frame_length', (bytes) => bytes.writeUInt32LE(maxJsonBytes + 1, 8), /too large/],
-    ['too many elements', 'frame_length', (bytes) => bytes.writeUInt32LE(maxDataBytes + 1, 12), /too large/],
+    ['too much JSON', 'frame_length', (bytes) => bytes.writeUInt32LE(maxJsonBytes + 1, 12), /too large/],
+    ['too many elements', 'frame_length', (bytes) => bytes.writeUInt32LE(maxDataBytes + 1, 16), /too large/],
     ['a damaged element', 'decode', (bytes) => bytes.writeUInt8(1, bytes.length - 1), /wrong checksum/],
     ['another request id', 'decode', (bytes) => bytes.writeUInt8(1, 4), /wrong checksum/],
   ])('refuses %s', (_, reader, damage, message) => {

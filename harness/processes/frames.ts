@@ -14,9 +14,9 @@ import {
  * The frames of oracles/PROTOCOL.md: a header of 24 bytes, JSON padded to a multiple of 8 bytes, then the tensors' elements,
  * each tensor padded to a multiple of 8 bytes. All integers are little-endian and unsigned.
  *
- *   0  magic "CVDF"    4  request id    8  length of the JSON    12  length of the tensors' bytes    16  CRC-32    20  zero
+ *   0  magic "CVDF"    4  CRC-32    8  request id    12  length of the JSON    16  length of the tensors' bytes    20  zero
  *
- * The CRC covers bytes 0–15 and all that follows byte 23.
+ * The CRC covers all that follows it.
  */
 
 const magic = 0x46445643;
@@ -49,14 +49,13 @@ function align(length: number): number {
 }
 
 function checksum(frame: Buffer): number {
-  return crc32(frame.subarray(headerLength), crc32(frame.subarray(0, 16)));
+  return crc32(frame.subarray(8));
 }
 
-/** Copies bytes to `at`, followed by zeros up to the next multiple of 8, and returns where that is. */
-function put(frame: Buffer, bytes: Uint8Array, at: number): number {
-  const end = at + align(bytes.length);
-  frame.set(bytes, at);
-  for (let gap = at + bytes.length; gap < end; gap++) frame[gap] = 0;
+/** Zeros from `at` up to the next multiple of 8, and where that is. */
+function fillGap(frame: Buffer, at: number): number {
+  const end = align(at);
+  for (let gap = at; gap < end; gap++) frame[gap] = 0;
   return end;
 }
 
@@ -64,30 +63,36 @@ function put(frame: Buffer, bytes: Uint8Array, at: number): number {
 export function encodeFrame(id: number, header: Record<string, unknown>, tensors: Record<string, Tensor> = {}): Buffer {
   const names = Object.keys(tensors);
   const listed = names.map((name) => ({ name, dtype: tensors[name]!.dtype, shape: tensors[name]!.shape }));
-  const json = Buffer.from(JSON.stringify(listed.length === 0 ? header : { ...header, tensors: listed }));
-  if (json.length > maxJsonBytes) throw new FrameError(`${json.length} bytes of JSON, more than ${maxJsonBytes}`);
+  const json = JSON.stringify(listed.length === 0 ? header : { ...header, tensors: listed });
+  const jsonLength = Buffer.byteLength(json);
+  if (jsonLength > maxJsonBytes) throw new FrameError(`${jsonLength} bytes of JSON, more than ${maxJsonBytes}`);
   let dataLength = 0;
   for (const name of names) dataLength += align(tensors[name]!.data.byteLength);
   if (dataLength > maxDataBytes) throw new FrameError(`${dataLength} bytes of tensors, more than ${maxDataBytes}`);
 
   // From the pool, and only the gaps zeroed: thousands of small frames a second are made here.
-  const frame = Buffer.allocUnsafe(headerLength + align(json.length) + dataLength);
+  const frame = Buffer.allocUnsafe(headerLength + align(jsonLength) + dataLength);
+  frame.write(json, headerLength);
+  let at = fillGap(frame, headerLength + jsonLength);
+  for (const name of names) {
+    const bytes = bytesOf(tensors[name]!.data);
+    frame.set(bytes, at);
+    at = fillGap(frame, at + bytes.length);
+  }
   frame.writeUInt32LE(magic, 0);
-  frame.writeUInt32LE(id >>> 0, 4);
-  frame.writeUInt32LE(json.length, 8);
-  frame.writeUInt32LE(dataLength, 12);
-  let at = put(frame, json, headerLength);
-  for (const name of names) at = put(frame, bytesOf(tensors[name]!.data), at);
-  frame.writeUInt32LE(checksum(frame), 16);
+  frame.writeUInt32LE(id >>> 0, 8);
+  frame.writeUInt32LE(jsonLength, 12);
+  frame.writeUInt32LE(dataLength, 16);
   frame.writeUInt32LE(0, 20);
+  frame.writeUInt32LE(checksum(frame), 4);
   return frame;
 }
 
 /** The length of the frame that begins with these bytes; refuses a length that is too large before anything is allocated. */
 function frameLength(header: Buffer): number {
   if (header.readUInt32LE(0) !== magic) throw new FrameError('bytes that do not begin with the magic number');
-  const json = header.readUInt32LE(8);
-  const data = header.readUInt32LE(12);
+  const json = header.readUInt32LE(12);
+  const data = header.readUInt32LE(16);
   if (json > maxJsonBytes) throw new FrameError(`a frame with ${json} bytes of JSON, more than ${maxJsonBytes}`);
   if (data > maxDataBytes) throw new FrameError(`a frame with ${data} bytes of tensors, more than ${maxDataBytes}`);
   return headerLength + align(json) + data;
@@ -134,8 +139,8 @@ function readTensors(listed: unknown, frame: Buffer, from: number, views: boolea
 
 /** Reads one whole frame. Throws FrameError. */
 function decodeFrame(frame: Buffer, views: boolean): Frame {
-  if (frame.readUInt32LE(16) !== checksum(frame)) throw new FrameError('a frame with a wrong checksum');
-  const jsonLength = frame.readUInt32LE(8);
+  if (frame.readUInt32LE(4) !== checksum(frame)) throw new FrameError('a frame with a wrong checksum');
+  const jsonLength = frame.readUInt32LE(12);
   let header: unknown;
   try {
     header = JSON.parse(frame.toString('utf8', headerLength, headerLength + jsonLength));
@@ -146,7 +151,7 @@ function decodeFrame(frame: Buffer, views: boolean): Frame {
     throw new FrameError('a frame whose JSON is no object');
   const fields = header as Record<string, unknown>;
   const tensors = readTensors(fields.tensors, frame, headerLength + align(jsonLength), views);
-  return { id: frame.readUInt32LE(4), header: fields, ...tensors };
+  return { id: frame.readUInt32LE(8), header: fields, ...tensors };
 }
 
 /** Puts the frames of a stream together again, whatever pieces it comes in. */
