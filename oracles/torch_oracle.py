@@ -21,27 +21,33 @@ except ImportError as error:
     frames.write(frames.encode(0, {"type": "failed", "reason": f"Python cannot import what it needs: {error}"}))
     sys.exit(1)
 
+CONVOLUTION = {"stride", "padding", "dilation", "groups"}
+TRANSPOSED = CONVOLUTION | {"output_padding"}
 FUNCTIONS = {
-    "conv1d": (F.conv1d, {"stride", "padding", "dilation", "groups"}),
-    "conv_transpose1d": (
-        F.conv_transpose1d,
-        {"stride", "padding", "output_padding", "groups", "dilation"},
-    ),
+    "conv1d": (F.conv1d, CONVOLUTION),
+    "conv2d": (F.conv2d, CONVOLUTION),
+    "conv3d": (F.conv3d, CONVOLUTION),
+    "conv_transpose1d": (F.conv_transpose1d, TRANSPOSED),
+    "conv_transpose2d": (F.conv_transpose2d, TRANSPOSED),
+    "conv_transpose3d": (F.conv_transpose3d, TRANSPOSED),
+    "pad": (F.pad, {"pad", "mode", "value"}),
 }
+# These only copy: computed in the dtype that they are given, they are exact.
+COPYING = {"pad"}
 DTYPES = {name: numpy.dtype(name).newbyteorder("<") for name in ("float32", "float64", "int32")}
 NAMES = {torch.float32: "float32", torch.float64: "float64", torch.int32: "int32"}
 # What PyTorch raises where it refuses a call; anything else is a defect here and ends the process.
 REFUSALS = (RuntimeError, ValueError, IndexError, TypeError, NotImplementedError)
 
 
-def operands(tensors: dict[str, frames.Tensor]) -> dict[str, torch.Tensor]:
+def operands(op: str, tensors: dict[str, frames.Tensor]) -> dict[str, torch.Tensor]:
     """Floating tensors in float64, which holds every float32; mixed dtypes stay, for PyTorch to judge."""
-    mixed = len({tensor.dtype for tensor in tensors.values()}) > 1
+    as_given = op in COPYING or len({tensor.dtype for tensor in tensors.values()}) > 1
     converted = {}
     for name, (dtype, shape, data) in tensors.items():
         # By way of NumPy, which takes half the time of torch.frombuffer and reads empty buffers too.
         array = numpy.frombuffer(data, DTYPES[dtype]).reshape(shape)
-        converted[name] = torch.from_numpy(array if mixed or dtype == "int32" else array.astype(numpy.float64))
+        converted[name] = torch.from_numpy(array if as_given else array.astype(numpy.float64))
     return converted
 
 
@@ -50,8 +56,10 @@ def run(op: str, params: dict[str, Any], tensors: dict[str, frames.Tensor]):
     unknown = set(params) - allowed
     if unknown:
         raise KeyError(f"{op} has no parameter {sorted(unknown)}")
+    if isinstance(params.get("value"), str):
+        params = {**params, "value": float(params["value"])}
     try:
-        result = function(**operands(tensors), **params)
+        result = function(**operands(op, tensors), **params)
     except REFUSALS as error:
         return {"type": "rejected", "reason": str(error).split("\n")[0]}, {}
     data = result.contiguous().numpy().tobytes()

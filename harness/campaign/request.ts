@@ -1,3 +1,4 @@
+import { toJsonParams } from '../core/json.ts';
 import { backendTensors, type Call } from '../operators/call.ts';
 import { encodeFrame } from '../processes/frames.ts';
 import type { Request } from '../processes/runner.ts';
@@ -19,6 +20,11 @@ export function oracleRequest(call: Call): Request {
 /** A call as backends get it: parameters normalised, with a batch axis. `index`: which backend of a module's list. */
 export function backendRequest(call: Call, index: number): Request {
   const id = nextId();
-  const header = { type: 'run', op: call.case.op, params: call.normalised, ...(index === 0 ? {} : { backend: index }) };
+  const header = {
+    type: 'run',
+    op: call.case.op,
+    params: toJsonParams(call.normalised!),
+    ...(index === 0 ? {} : { backend: index }),
+  };
   return { id, frame: encodeFrame(id, header, { ...backendTensors(call) }), case: call.case };
 }

@@ -52,7 +52,7 @@ function mapData({ tensors: { input, weight, bias } }: Call) {
 
 /** The bounds of all elements; throws where one has none. */
 function bounds(call: Call, arithmetic = ieee): number[] {
-  const allowances = new Allowances(call, arithmetic);
+  const allowances = new Allowances(call, call.operator.rounding!, arithmetic);
   return [...exact(call)].map((want, i) => {
     const allowance = allowances.at(i, want);
     if (allowance.kind !== 'within') throw new Error(`element ${i}: ${allowance.kind}`);
@@ -116,7 +116,8 @@ describe('integers', () => {
 });
 
 describe('special values', () => {
-  const at = (call: Call, i: number, arithmetic = ieee) => new Allowances(call, arithmetic).at(i, exact(call)[i]!).kind;
+  const at = (call: Call, i: number, arithmetic = ieee) =>
+    new Allowances(call, call.operator.rounding!, arithmetic).at(i, exact(call)[i]!).kind;
 
   test('an infinity or NaN must be itself', () => {
     expect(at(callOf('conv1d', {}, ['Infinity', 1], [1]), 0)).toBe('same class');

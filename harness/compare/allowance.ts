@@ -1,6 +1,7 @@
 import { mapInputs } from '../core/case.ts';
 import type { DType, TensorData } from '../core/tensor.ts';
 import type { Call } from '../operators/call.ts';
+import type { Rounding } from '../operators/operator.ts';
 
 /*
  * What rounding explains, element by element. For an inner product of m terms in any order, with or without fused
@@ -77,7 +78,7 @@ export class Allowances {
   readonly #infiniteWeight: boolean;
   readonly #fullTaps: number;
 
-  constructor(call: Call, arithmetic: Arithmetic) {
+  constructor(call: Call, rounding: Rounding, arithmetic: Arithmetic) {
     this.#call = call;
     this.#arithmetic = arithmetic;
     this.#format = formats[call.spec.dtypes.input];
@@ -87,11 +88,11 @@ export class Allowances {
         mapInputs(call.tensors, ({ data }, name) => mapData(data, name === 'weight' ? weightFn : fn)),
       );
     this.#magnitude = evaluate(finiteMagnitude);
-    this.#taps = call.operator.taps(call.spec);
+    this.#taps = rounding.taps(call.spec);
     const tensors = Object.values(call.tensors);
     this.#integers = tensors.every(({ data }) => (data as Float64Array).every(Number.isInteger));
     this.#infiniteWeight = !(call.tensors.weight!.data as Float64Array).every(Number.isFinite);
-    this.#fullTaps = call.operator.fullTaps(call.spec);
+    this.#fullTaps = rounding.fullTaps(call.spec);
     const tiny = (value: number) => (Math.abs(value) < this.#format.smallestNormal ? Math.abs(value) : 0);
     const anyTiny = tensors.some(({ data }) => (data as Float64Array).some((value) => tiny(value) !== 0));
     this.#denormal = null;

@@ -1,8 +1,9 @@
+import { toJsonNumber } from '../core/json.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { indexOf, sameShape, type Tensor } from '../core/tensor.ts';
 import type { Culprit, MismatchKind, Verdict } from '../core/verdict.ts';
 import { type Call, withoutAddedBatch } from '../operators/call.ts';
-import { Allowances, type Arithmetic } from './allowance.ts';
+import { type Allowance, Allowances, type Arithmetic } from './allowance.ts';
 
 /** What the comparison needs to know of a backend. */
 export interface BackendTraits {
@@ -31,6 +32,9 @@ export function compare(call: Call, want: Outcome, got: Outcome, traits: Backend
       return { verdict: 'unsupported', reason: got.reason };
     case 'unreproduced':
       return { verdict: 'unknown', reason: `${got.detail}, once; the same requests do not make it happen again` };
+  }
+  if (call.undefinedBecause !== null) {
+    return { verdict: 'unknown', reason: `PyTorch's own result is not defined: ${call.undefinedBecause}` };
   }
   if (want.kind === 'rejected') return compareWithRefusal(want.reason, got, traits);
   if (want.kind !== 'ok') return { verdict: 'unknown', reason: `the oracle gave no answer: ${explain(want)}` };
@@ -72,9 +76,9 @@ function explain(outcome: Outcome): string {
   }
 }
 
-/** NaN is NaN; a zero has no sign here. */
-function sameValue(a: number, b: number): boolean {
-  return a === b || (Number.isNaN(a) && Number.isNaN(b));
+/** NaN is NaN. The sign of a zero counts where values are only copied. */
+function sameValue(a: number, b: number, copied: boolean): boolean {
+  return a === b ? !copied || Object.is(a, b) : Number.isNaN(a) && Number.isNaN(b);
 }
 
 /** How far off, as a multiple of the allowance; infinite where no rounding explains it. */
@@ -85,15 +89,17 @@ function excess(difference: number, bound: number): number {
 }
 
 function compareValues(call: Call, want: Tensor, got: Tensor, arithmetic: Arithmetic): Verdict {
+  const { rounding } = call.operator;
+  const copied = rounding === null;
   let allowances: Allowances | null = null;
   let culprit: { at: number; difference: number; bound: number; excess: number } | null = null;
   let compared = want.data.length;
   for (let at = 0; at < want.data.length; at++) {
     const wanted = want.data[at]!;
     const given = got.data[at]!;
-    if (sameValue(wanted, given)) continue;
-    allowances ??= new Allowances(call, arithmetic);
-    const allowance = allowances.at(at, wanted);
+    if (sameValue(wanted, given, copied)) continue;
+    if (rounding !== null) allowances ??= new Allowances(call, rounding, arithmetic);
+    const allowance: Allowance = allowances?.at(at, wanted) ?? { kind: 'within', bound: 0 };
     if (allowance.kind === 'undefined') {
       compared -= 1;
       continue;
@@ -102,7 +108,8 @@ function compareValues(call: Call, want: Tensor, got: Tensor, arithmetic: Arithm
     const overflowed = allowance.kind === 'same class' && given === Math.sign(wanted) * Number.POSITIVE_INFINITY;
     if (overflowed) continue;
     const difference = Math.abs(given - wanted);
-    const off = excess(difference, bound);
+    // A zero of the wrong sign is no distance away, and wrong all the same.
+    const off = copied ? Number.POSITIVE_INFINITY : excess(difference, bound);
     if (culprit === null || off > culprit.excess) culprit = { at, difference, bound, excess: off };
   }
   const shape = want.shape;
@@ -115,6 +122,7 @@ function compareValues(call: Call, want: Tensor, got: Tensor, arithmetic: Arithm
     got: got.data[culprit.at]!,
     allowed: bound,
   };
-  const reason = `at [${at.index.join(', ')}]: wanted ${at.want}, got ${at.got}, allowed difference ${at.allowed}`;
+  const [wanted, given] = [toJsonNumber(at.want), toJsonNumber(at.got)];
+  const reason = `at [${at.index.join(', ')}]: wanted ${wanted}, got ${given}, allowed difference ${at.allowed}`;
   return { verdict: 'mismatch', kind: 'value', reason, shape, culprit: at };
 }

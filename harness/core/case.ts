@@ -27,7 +27,14 @@ export type InputName = (typeof inputNames)[number];
 export type Inputs<T> = { input: T } & { [name in Exclude<InputName, 'input'>]?: T };
 
 /** The operators, named as in `torch.nn.functional`. */
-export type OpName = 'conv1d' | 'conv_transpose1d';
+export type OpName =
+  | 'conv1d'
+  | 'conv2d'
+  | 'conv3d'
+  | 'conv_transpose1d'
+  | 'conv_transpose2d'
+  | 'conv_transpose3d'
+  | 'pad';
 
 export const caseSchema = 'convdiff/case@1';
 

@@ -1,4 +1,4 @@
-import type { JsonNumber } from './case.ts';
+import type { JsonNumber, Params } from './case.ts';
 
 /** A number as JSON can hold it; NaN, the infinities and −0 become strings. */
 export function toJsonNumber(value: number): JsonNumber {
@@ -11,4 +11,14 @@ export function toJsonNumber(value: number): JsonNumber {
 
 export function fromJsonNumber(value: JsonNumber): number {
   return typeof value === 'number' ? value : Number(value);
+}
+
+/** Parameters as JSON can hold them. The only one that may be no finite number is `value`, of `pad`. */
+export function toJsonParams(params: Params): Params {
+  return typeof params.value === 'number' ? { ...params, value: toJsonNumber(params.value) } : params;
+}
+
+/** Parameters that JSON held, with numbers for numbers. */
+export function fromJsonParams(params: Params): Params {
+  return typeof params.value === 'string' ? { ...params, value: Number(params.value) } : params;
 }

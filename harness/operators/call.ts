@@ -17,12 +17,18 @@ export interface Call {
   tensors: Inputs<Tensor>;
   /** Which of our rules says that PyTorch refuses it. */
   refusal: { rule: string; message: string } | null;
+  /** Why PyTorch's own result is not defined, or null where it is. */
+  undefinedBecause: string | null;
   /** As backends get it: parameters normalised. Null where a list has the wrong length. */
   normalised: Params | null;
   /** The harness gives backends a batch axis of 1 that the case does not have. */
   addsBatch: boolean;
-  /** Invalid or with a size of 0: for strict backends only. */
+  /** Invalid, or with a size of 0 that goes in or comes out: for strict backends only. */
   strictOnly: boolean;
+}
+
+function hasZero(shapes: Inputs<readonly number[]>): boolean {
+  return Object.values(shapes).some((shape) => shape.includes(0));
 }
 
 /** Throws UsageError where the sizes that follow from the case are absurd. */
@@ -45,9 +51,10 @@ export function prepare(testCase: Case): Call {
     spec,
     tensors: mapInputs(testCase.inputs, ({ dtype, shape, data }) => materialise(dtype, shape, data)),
     refusal,
+    undefinedBecause: refusal === null ? operator.undefinedBecause(spec) : null,
     normalised: operator.normalise(spec.params),
     addsBatch: spec.shapes.input.length === operator.unbatchedRank,
-    strictOnly: refusal !== null || Object.values(spec.shapes).some((shape) => shape.includes(0)),
+    strictOnly: refusal !== null || hasZero(spec.shapes) || operator.outputShape(spec).includes(0),
   };
 }
 

@@ -84,6 +84,7 @@ function rulesOf(axes: number): Rule[] {
     ...windowRules(axes, paramNames, (spec) => batchOf(spec, axes) === 0 || lacksChannels(spec, axes)),
     {
       name: 'input channels',
+      about: "as many as weight's second size × groups",
       holds: (spec) => channelsOf(spec, axes) === spec.shapes.weight![1]! * groupsOf(spec),
       message: (spec) =>
         `input must have ${spec.shapes.weight![1]! * groupsOf(spec)} channels, weight's second size × groups: got ${channelsOf(spec, axes)}`,
@@ -97,6 +98,7 @@ function rulesOf(axes: number): Rule[] {
     biasRule((spec) => spec.shapes.weight![0]!),
     {
       name: 'same with stride 1',
+      about: 'padding `"same"` only with stride 1 on every axis',
       holds: (spec) =>
         spec.params.padding !== 'same' || axisValues(spec.params, 'stride', axes).every((value) => value === 1),
       message: (spec) => `padding 'same' needs stride 1: got stride ${JSON.stringify(spec.params.stride)}`,
@@ -107,19 +109,21 @@ function rulesOf(axes: number): Rule[] {
     },
     {
       name: 'kernel fits',
+      about: 'dilation·(kernel − 1) + 1 ≤ input + before + after, on every axis',
       holds: (spec) => windowsOf(spec, axes).every((window) => window.output >= 1),
       message: (spec) =>
         `the kernel must fit into the padded input: kernel ${JSON.stringify(kernelOf(spec))}, input ${JSON.stringify(spatialOf(spec, axes))}, padding ${JSON.stringify(spec.params.padding)}, dilation ${JSON.stringify(spec.params.dilation)}`,
       breaks: (spec) => {
-        // The last axis gets a kernel that reaches one element too far, or many.
+        // One axis gets a kernel that reaches one element too far, or many.
         const explicit = spec.params.padding === 'same' ? withParams(spec, { padding: 0 }) : spec;
-        const window = windowsOf(explicit, axes)[axes - 1]!;
-        const padding = convolutionPadding(explicit.params.padding!, kernelOf(spec), [])[axes - 1]!;
-        const padded = window.input + padding.before + padding.after;
-        const tooLong = Math.floor((padded - 1) / window.dilation) + 2;
-        return [tooLong, tooLong + 9].map((kernel) =>
-          withShapes(explicit, { weight: replaced(spec.shapes.weight!, axes + 1, kernel) }),
-        );
+        const beyond = (axis: number, by: number): Spec => {
+          const window = windowsOf(explicit, axes)[axis]!;
+          const padding = convolutionPadding(explicit.params.padding!, kernelOf(spec), [])[axis]!;
+          const padded = window.input + padding.before + padding.after;
+          const tooLong = Math.floor((padded - 1) / window.dilation) + 2;
+          return withShapes(explicit, { weight: replaced(spec.shapes.weight!, axis + 2, tooLong + by) });
+        };
+        return [beyond(axes - 1, 0), beyond(axes - 1, 9), beyond(0, 0)];
       },
     },
     inputSizeRule(axes),
@@ -130,15 +134,21 @@ function odditiesOf(axes: number): Oddity[] {
   const batchZero = (spec: Spec): Spec =>
     withShapes(spec, { input: [0, channelsOf(spec, axes), ...spatialOf(spec, axes)] });
   return [
-    { name: 'batch 0', apply: batchZero },
-    { name: 'batch 0, dilation 0', apply: (spec) => withParams(batchZero(spec), { dilation: 0 }) },
+    { name: 'batch 0', about: 'takes it; the output is empty', apply: batchZero },
+    {
+      name: 'batch 0, dilation 0',
+      about: 'takes it: batch 0 skips that check',
+      apply: (spec) => withParams(batchZero(spec), { dilation: 0 }),
+    },
     {
       name: 'no input channels',
+      about: 'takes it, with no output channels',
       apply: (spec) =>
         withShapes(spec, { input: withChannels(spec, axes, 0), weight: replaced(spec.shapes.weight!, 1, 0) }),
     },
     {
       name: 'input axis 0, padded',
+      about: 'refuses an empty input also where the padding would fill it',
       apply: (spec) =>
         withParams(
           withShapes(spec, {
@@ -300,6 +310,7 @@ export function convolution(axes: 1 | 2 | 3): Operator {
   const layer = rawLayer(axes, ['explicit', 'explicit', 'explicit', 'same', 'valid']);
   return {
     name: `conv${axes}d` as OpName,
+    family: 'convolution',
     specUrl: `https://pytorch.org/docs/stable/generated/torch.nn.functional.conv${axes}d.html`,
     inputs: ['input', 'weight', 'bias'],
     dtypes: ['float32', 'float64'],
@@ -321,10 +332,13 @@ export function convolution(axes: 1 | 2 | 3): Operator {
     normalise: (params) => normaliseLists(params, paramNames, axes),
     outputShape: (spec) => outputShape(spec, axes),
     evaluate: (spec, inputs) => evaluate(spec, inputs, axes),
-    taps: (spec) => taps(spec, axes),
-    fullTaps: (spec) => spec.shapes.weight![1]! * elementCount(kernelOf(spec)),
+    rounding: {
+      taps: (spec) => taps(spec, axes),
+      fullTaps: (spec) => spec.shapes.weight![1]! * elementCount(kernelOf(spec)),
+    },
+    undefinedBecause: () => null,
     peakElements: (spec) => {
-      const padded = windowsOf(spec, axes).map((window) => window.output * window.stride + reach(window));
+      const padded = windowsOf(spec, axes).map(({ input, before }) => Math.max(1, input) + 2 * before + 1);
       const channels = batchOf(spec, axes) * channelsOf(spec, axes);
       return Math.max(elementCount(outputShape(spec, axes)), channels * elementCount(padded));
     },

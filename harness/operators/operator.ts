@@ -16,6 +16,8 @@ export interface Spec {
  */
 export interface Rule {
   name: string;
+  /** What it demands, for the reference documentation. */
+  about: string;
   holds(spec: Spec): boolean;
   /** What is wrong, naming the thing, the value, and what it should be. */
   message(spec: Spec): string;
@@ -26,12 +28,26 @@ export interface Rule {
 /** A legal or borderline call that PyTorch treats in a way of its own; only strict backends are given it. */
 export interface Oddity {
   name: string;
+  /** What PyTorch does with it, for the reference documentation. */
+  about: string;
   apply(spec: Spec): Spec;
 }
+
+/** How an operator sums: what bounds the rounding of its results. */
+export interface Rounding {
+  /** The number of terms that are really summed for each element of the output, a bias not counted; the spec keeps all rules. */
+  taps(spec: Spec): Float64Array;
+  /** As many of them as an element has that no padding touches. */
+  fullTaps(spec: Spec): number;
+}
+
+/** What operators of one family share: the definition, the rules, and how they are lowered. */
+export type Family = 'convolution' | 'transposed convolution' | 'padding';
 
 /** An operator is data and pure functions: all that the harness knows about it stands behind this interface. */
 export interface Operator {
   name: OpName;
+  family: Family;
   /** PyTorch's page on it. */
   specUrl: string;
   /** The tensors it takes. */
@@ -54,10 +70,10 @@ export interface Operator {
    * and `input` may lack its batch axis.
    */
   evaluate(spec: Spec, inputs: Inputs<TensorData>): Float64Array;
-  /** The number of terms that are really summed for each element of the output, a bias not counted; the spec keeps all rules. */
-  taps(spec: Spec): Float64Array;
-  /** As many of them as an element has that no padding touches. */
-  fullTaps(spec: Spec): number;
+  /** Null where it only copies: results are exact then, to the sign of a zero. */
+  rounding: Rounding | null;
+  /** Why PyTorch's result of a call that it takes is not defined, or null where it is. The spec keeps all rules. */
+  undefinedBecause(spec: Spec): string | null;
   /** An upper bound on the elements that any step of any implementation holds at once, to refuse absurd sizes. */
   peakElements(spec: Spec): number;
   /** Valid specs only; shrinks fully, also from a spec that was read from a file. */

@@ -4,10 +4,12 @@ import { Oracle } from '../campaign/oracle.ts';
 import { caseOf } from '../campaign/plan.ts';
 import { mapInputs, type Params } from '../core/case.ts';
 import { prepare } from './call.ts';
-import type { Spec } from './operator.ts';
+import { lift } from './fixtures/lift.ts';
+import type { Operator, Spec } from './operator.ts';
 import { transposedConvolution } from './transposedConvolution.ts';
 
 const operator = transposedConvolution(1);
+const dimensions = [1, 2, 3] as const;
 
 let oracle: Oracle;
 beforeAll(async () => {
@@ -21,8 +23,8 @@ function specOf(params: Params = {}, shapes: Partial<Spec['shapes']> = {}): Spec
   return { params: { ...operator.defaults, ...params }, shapes: all, dtypes: mapInputs(all, () => 'float32') };
 }
 
-async function ask(spec: Spec) {
-  const call = prepare(caseOf(operator.name, { spec, values: 'lattice', seed: 3, twist: null }));
+async function ask({ name }: Operator, spec: Spec) {
+  const call = prepare(caseOf(name, { spec, values: 'lattice', seed: 3, twist: null }));
   return { call, outcome: await oracle.run(call) };
 }
 
@@ -88,12 +90,14 @@ const edges: [rule: string, inside: Spec, outside: Spec][] = [
   ['input not empty', specOf({}, { input: [1, 2, 1] }), specOf({}, { input: [1, 2, 0] })],
 ];
 
-describe('at the edge of', () => {
+describe.each(dimensions)('with %d spatial axes, at the edge of', (axes) => {
+  const operator = transposedConvolution(axes);
+
   test.each(edges)('%s', async (rule, inside, outside) => {
-    const taken = await ask(inside);
+    const taken = await ask(operator, lift(inside, axes));
     expect(taken.call.refusal).toBeNull();
-    expect(taken.outcome).toMatchObject({ kind: 'ok', output: { shape: operator.outputShape(inside) } });
-    const refused = await ask(outside);
+    expect(taken.outcome).toMatchObject({ kind: 'ok', output: { shape: operator.outputShape(taken.call.spec) } });
+    const refused = await ask(operator, lift(outside, axes));
     expect(refused.call.refusal?.rule).toBe(rule);
     expect(refused.outcome.kind).toBe('rejected');
   });
@@ -103,20 +107,24 @@ describe('at the edge of', () => {
   });
 });
 
-test('the definition gives exactly what PyTorch gives, on integers', async () => {
-  for (const spec of [5, 6, 7].flatMap((seed) => fc.sample(operator.arbitrary, { seed, numRuns: 80 }))) {
-    const { call, outcome } = await ask(spec);
-    if (outcome.kind !== 'ok') throw new Error(`refused: ${JSON.stringify(spec)}`);
-    // 0 and −0 are one here.
-    const ours = operator
-      .evaluate(
-        spec,
-        mapInputs(call.tensors, ({ data }) => data),
-      )
-      .map((value) => value + 0);
-    expect({ spec, data: ours }).toEqual({ spec, data: outcome.output.data.map((value: number) => value + 0) });
-  }
-});
+test.each(dimensions)(
+  'with %d spatial axes, the definition gives exactly what PyTorch gives, on integers',
+  async (axes) => {
+    const operator = transposedConvolution(axes);
+    for (const spec of [5, 6, 7].flatMap((seed) => fc.sample(operator.arbitrary, { seed, numRuns: 80 }))) {
+      const { call, outcome } = await ask(operator, spec);
+      if (outcome.kind !== 'ok') throw new Error(`refused: ${JSON.stringify(spec)}`);
+      // 0 and −0 are one here.
+      const ours = operator
+        .evaluate(
+          spec,
+          mapInputs(call.tensors, ({ data }) => data),
+        )
+        .map((value) => value + 0);
+      expect({ spec, data: ours }).toEqual({ spec, data: outcome.output.data.map((value: number) => value + 0) });
+    }
+  },
+);
 
 describe('among a thousand draws there are', () => {
   const specs = Array.from({ length: 10 }, (_, seed) => fc.sample(operator.arbitrary, { seed, numRuns: 100 })).flat();

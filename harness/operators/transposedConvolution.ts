@@ -78,6 +78,7 @@ function rulesOf(axes: number): Rule[] {
     ...windowRules(axes, paramNames, batchZero),
     {
       name: 'input channels',
+      about: "as many as weight's first size",
       holds: (spec) => channelsOf(spec, axes) === spec.shapes.weight![0],
       message: (spec) =>
         `input must have ${spec.shapes.weight![0]} channels, weight's first size: got ${channelsOf(spec, axes)}`,
@@ -90,6 +91,7 @@ function rulesOf(axes: number): Rule[] {
     },
     {
       name: 'weight has output channels',
+      about: 'its second size is ≥ 1',
       holds: (spec) => spec.shapes.weight![1]! >= 1,
       message: (spec) => `weight's second size must be ≥ 1: got shape ${JSON.stringify(spec.shapes.weight)}`,
       breaks: (spec) => [
@@ -102,6 +104,7 @@ function rulesOf(axes: number): Rule[] {
     biasRule(outChannelsOf),
     {
       name: 'output_padding < stride or dilation',
+      about: 'smaller than the larger of the two, on every axis; not asked with batch 0',
       holds: (spec) =>
         batchZero(spec) ||
         windowsOf(spec, axes).every((window) => window.outputPadding < Math.max(window.stride, window.dilation)),
@@ -109,29 +112,35 @@ function rulesOf(axes: number): Rule[] {
         `output_padding must be smaller than stride or dilation on every axis: got output_padding ${JSON.stringify(spec.params.output_padding)}, stride ${JSON.stringify(spec.params.stride)}, dilation ${JSON.stringify(spec.params.dilation)}`,
       breaks: (spec) => {
         const windows = windowsOf(spec, axes);
-        const last = windows[axes - 1]!;
-        const limit = Math.max(last.stride, last.dilation);
         const values = windows.map((window) => window.outputPadding);
-        return [limit, limit + 6].map((value) =>
-          withParams(spec, { output_padding: replaced(values, axes - 1, value) }),
-        );
+        const beyond = (axis: number, by: number): Spec => {
+          const { stride, dilation } = windows[axis]!;
+          return withParams(spec, { output_padding: replaced(values, axis, Math.max(stride, dilation) + by) });
+        };
+        return [beyond(axes - 1, 0), beyond(axes - 1, 6), beyond(0, 0)];
       },
     },
     {
       name: 'output not empty',
+      about: 'every output size is ≥ 1; with batch 0, ≥ 0',
       holds: (spec) => windowsOf(spec, axes).every((window) => window.output >= (batchZero(spec) ? 0 : 1)),
       message: (spec) =>
         `the output must not be empty: its sizes would be ${JSON.stringify(windowsOf(spec, axes).map((window) => window.output))}`,
       breaks: (spec) => {
-        // With twice the padding cropped, the last axis ends at 0 or −1, or far below.
+        // With twice the padding cropped, one axis ends at 0 or −1, or far below.
         const windows = windowsOf(spec, axes);
-        const last = windows[axes - 1]!;
-        const crop = Math.ceil((last.output + 2 * last.before) / 2);
         const values = windows.map((window) => window.before);
-        return [crop, crop + 5].map((value) => withParams(spec, { padding: replaced(values, axes - 1, value) }));
+        const beyond = (axis: number, by: number): Spec => {
+          const { output, before } = windows[axis]!;
+          return withParams(spec, { padding: replaced(values, axis, Math.ceil((output + 2 * before) / 2) + by) });
+        };
+        return [beyond(axes - 1, 0), beyond(axes - 1, 5), beyond(0, 0)];
       },
     },
-    inputSizeRule(axes),
+    inputSizeRule(axes, (spec) => {
+      const weight = [...spec.shapes.weight!.slice(0, 2), ...new Array<number>(axes).fill(3)];
+      return withParams(withShapes(spec, { weight }), { stride: 1, dilation: 1, padding: 0, output_padding: 0 });
+    }),
   ];
 }
 
@@ -140,14 +149,20 @@ function odditiesOf(axes: number): Oddity[] {
     withShapes(spec, { input: [0, channelsOf(spec, axes), ...spatialOf(spec, axes)] });
   const plainWindow = (spec: Spec): Spec => withParams(spec, { stride: 1, dilation: 1, padding: 0, output_padding: 0 });
   return [
-    { name: 'batch 0', apply: batchZero },
-    { name: 'batch 0, dilation 0', apply: (spec) => withParams(batchZero(spec), { dilation: 0 }) },
+    { name: 'batch 0', about: 'takes it; the output is empty', apply: batchZero },
+    {
+      name: 'batch 0, dilation 0',
+      about: 'takes it: batch 0 skips that check',
+      apply: (spec) => withParams(batchZero(spec), { dilation: 0 }),
+    },
     {
       name: 'batch 0, output_padding too large',
+      about: 'takes it',
       apply: (spec) => withParams(batchZero(spec), { output_padding: 11 }),
     },
     {
       name: 'batch 0, output 0',
+      about: 'takes it; a negative output size it refuses',
       apply: (spec) => {
         const plain = plainWindow(batchZero(spec));
         const shapes = {
@@ -161,6 +176,7 @@ function odditiesOf(axes: number): Oddity[] {
     },
     {
       name: 'no input channels',
+      about: 'refuses it',
       apply: (spec) =>
         withShapes(spec, { input: withChannels(spec, axes, 0), weight: replaced(spec.shapes.weight!, 0, 0) }),
     },
@@ -306,6 +322,7 @@ export function transposedConvolution(axes: 1 | 2 | 3): Operator {
   const oddities = odditiesOf(axes);
   return {
     name: `conv_transpose${axes}d` as OpName,
+    family: 'transposed convolution',
     specUrl: `https://pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose${axes}d.html`,
     inputs: ['input', 'weight', 'bias'],
     dtypes: ['float32', 'float64'],
@@ -323,8 +340,11 @@ export function transposedConvolution(axes: 1 | 2 | 3): Operator {
     normalise: (params) => normaliseLists(params, paramNames, axes),
     outputShape: (spec) => outputShape(spec, axes),
     evaluate: (spec, inputs) => evaluate(spec, inputs, axes),
-    taps: (spec) => taps(spec, axes),
-    fullTaps: (spec) => (spec.shapes.weight![0]! / groupsOf(spec)) * elementCount(kernelOf(spec)),
+    rounding: {
+      taps: (spec) => taps(spec, axes),
+      fullTaps: (spec) => (spec.shapes.weight![0]! / groupsOf(spec)) * elementCount(kernelOf(spec)),
+    },
+    undefinedBecause: () => null,
     peakElements: (spec) => {
       const full = windowsOf(spec, axes).map(
         (window) => Math.max(1, window.input) * window.stride + reach(window) + window.outputPadding,

@@ -130,6 +130,7 @@ function show(value: unknown): string {
 function lengthRule(name: string, axes: number): Rule {
   return {
     name: `${name} length`,
+    about: `an int, or a list of ${axes === 1 ? '1' : `1 or ${axes}`}`,
     holds: (spec) => typeof spec.params[name] === 'string' || perAxis(spec.params[name]!, axes) !== null,
     message: (spec) => `${name} must be an int or a list of ${axes}: got ${show(spec.params[name])}`,
     breaks: (spec) => [
@@ -142,21 +143,27 @@ function lengthRule(name: string, axes: number): Rule {
 
 /** `name` ≥ `least` on every axis; `exempt` specs may go one lower. */
 function leastRule(name: string, axes: number, least: number, exempt: (spec: Spec) => boolean = () => false): Rule {
-  const broken = (spec: Spec, value: number): Spec => {
+  const broken = (spec: Spec, value: number, axis: number): Spec => {
     const old = spec.params[name]!;
     if (axes === 1 && typeof old === 'number') return withParams(spec, { [name]: value });
     const values = perAxis(old, axes) ?? new Array<number>(axes).fill(least);
-    return withParams(spec, { [name]: replaced(values, axes - 1, value) });
+    return withParams(spec, { [name]: replaced(values, axis, value) });
   };
   return {
     name: `${name} ≥ ${least}`,
+    about: `on every axis${name === 'dilation' ? '; an idle call may have 0' : ''}`,
     holds: (spec) => {
       const limit = exempt(spec) ? least - 1 : least;
       const value = spec.params[name]!;
       return typeof value === 'string' || perAxis(value, axes)!.every((entry) => entry >= limit);
     },
     message: (spec) => `${name} must be ≥ ${least} on every axis: got ${show(spec.params[name])}`,
-    breaks: (spec) => [broken(spec, least - 1), broken(spec, least - 2), broken(spec, least - 7)],
+    breaks: (spec) => [
+      broken(spec, least - 1, axes - 1),
+      broken(spec, least - 2, 0),
+      broken(spec, least - 7, axes - 1),
+      broken(spec, least - 1, 0),
+    ],
   };
 }
 
@@ -168,6 +175,7 @@ export function windowRules(axes: number, lists: readonly string[], idle: (spec:
   return [
     {
       name: 'input rank',
+      about: `${axes + 2}, or ${axes + 1} without a batch`,
       holds: (spec) => [axes + 1, axes + 2].includes(spec.shapes.input.length),
       message: (spec) =>
         `input must have ${axes + 2} dimensions, or ${axes + 1} without a batch: got shape ${show(spec.shapes.input)}`,
@@ -180,6 +188,7 @@ export function windowRules(axes: number, lists: readonly string[], idle: (spec:
     },
     {
       name: 'weight rank',
+      about: `${axes + 2}`,
       holds: (spec) => spec.shapes.weight!.length === axes + 2,
       message: (spec) => `weight must have ${axes + 2} dimensions: got shape ${show(spec.shapes.weight)}`,
       breaks: (spec) => [
@@ -189,6 +198,7 @@ export function windowRules(axes: number, lists: readonly string[], idle: (spec:
     },
     {
       name: 'one dtype',
+      about: 'of input, weight and bias; an idle call may have another weight dtype',
       holds: ({ dtypes, ...spec }) =>
         (dtypes.weight === dtypes.input || idle({ dtypes, ...spec })) &&
         (dtypes.bias === undefined || dtypes.bias === dtypes.input),
@@ -202,12 +212,14 @@ export function windowRules(axes: number, lists: readonly string[], idle: (spec:
     ...(lists.includes('output_padding') ? [leastRule('output_padding', axes, 0)] : []),
     {
       name: 'groups ≥ 1',
+      about: '',
       holds: (spec) => groupsOf(spec) >= 1,
       message: (spec) => `groups must be ≥ 1: got ${groupsOf(spec)}`,
       breaks: (spec) => [0, -1, -6].map((groups) => withParams(spec, { groups })),
     },
     {
       name: 'weight not empty',
+      about: 'but its second size may be 0 here, and a kernel size where an idle call has no input channels',
       holds: (spec) =>
         spec.shapes.weight!.every(
           (size, axis) => axis === 1 || size >= 1 || (axis > 1 && lacksChannels(spec, axes) && idle(spec)),
@@ -220,6 +232,7 @@ export function windowRules(axes: number, lists: readonly string[], idle: (spec:
     },
     {
       name: 'groups divide weight',
+      about: '`groups` divides its first size',
       holds: (spec) => spec.shapes.weight![0]! % groupsOf(spec) === 0,
       message: (spec) => `groups must divide weight's first size, ${spec.shapes.weight![0]}: got ${groupsOf(spec)}`,
       breaks: (spec) => {
@@ -234,6 +247,7 @@ export function windowRules(axes: number, lists: readonly string[], idle: (spec:
 export function biasRule(outChannels: (spec: Spec) => number): Rule {
   return {
     name: 'bias size',
+    about: 'one axis, as many elements as the output has channels',
     holds: (spec) => {
       const { bias } = spec.shapes;
       return bias === undefined || (bias.length === 1 && bias[0] === outChannels(spec));
@@ -246,14 +260,22 @@ export function biasRule(outChannels: (spec: Spec) => number): Rule {
   };
 }
 
-/** Input axes of size 0 are taken only where there is nothing to compute anyway. */
-export function inputSizeRule(axes: number): Rule {
+/**
+ * Input axes of size 0 are taken only where there is nothing to compute anyway. `roomy`: the spec with a window that gives an
+ * output for such an input as well, so that no other rule refuses it first.
+ */
+export function inputSizeRule(axes: number, roomy: (spec: Spec) => Spec = (spec) => spec): Rule {
   return {
     name: 'input not empty',
+    about: 'every spatial axis has size ≥ 1, unless the batch is 0 or there are no input channels',
     holds: (spec) =>
       batchOf(spec, axes) === 0 || channelsOf(spec, axes) === 0 || spatialOf(spec, axes).every((size) => size >= 1),
     message: (spec) => `input must not be empty in a spatial axis: got shape ${show(spec.shapes.input)}`,
-    breaks: (spec) => [withShapes(spec, { input: replaced(spec.shapes.input, spec.shapes.input.length - 1, 0) })],
+    breaks: (spec) =>
+      [1, axes].map((fromLast) => {
+        const { input } = spec.shapes;
+        return withShapes(roomy(spec), { input: replaced(input, input.length - fromLast, 0) });
+      }),
   };
 }
 

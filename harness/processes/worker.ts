@@ -2,8 +2,9 @@ import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import type { Backend, Call } from '../core/backend.ts';
-import { type InputName, type Inputs, mapInputs } from '../core/case.ts';
+import { type InputName, type Inputs, mapInputs, type Params } from '../core/case.ts';
 import { messageOf } from '../core/errors.ts';
+import { fromJsonParams } from '../core/json.ts';
 import { bytesOf, dtypeOf, elementCount, sameShape, type Tensor } from '../core/tensor.ts';
 import { encodeFrame, type Frame, FrameReader, type TensorHeader } from './frames.ts';
 import { loadBackends } from './module.ts';
@@ -79,7 +80,7 @@ function malformed(value: unknown): { what: 'shape' | 'dtype'; reason: string } 
 }
 
 async function answer(backend: Backend, frame: Frame): Promise<Buffer> {
-  const call = { op: frame.header.op, params: frame.header.params } as Call;
+  const call = { op: frame.header.op, params: fromJsonParams(frame.header.params as Params) } as Call;
   const inputs = frame.tensors as unknown as Inputs<Tensor>;
   let output: Tensor;
   try {

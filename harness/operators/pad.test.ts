@@ -1,0 +1,201 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Oracle } from '../campaign/oracle.ts';
+import { caseOf } from '../campaign/plan.ts';
+import { type Case, caseSchema, mapInputs, type Params, type Values } from '../core/case.ts';
+import type { DType } from '../core/tensor.ts';
+import { prepare } from './call.ts';
+import type { Spec } from './operator.ts';
+import { pad as operator } from './pad.ts';
+
+let oracle: Oracle;
+beforeAll(async () => {
+  oracle = await Oracle.open(60_000);
+});
+afterAll(() => oracle.close());
+
+function specOf(params: Params, input: number[] = [2, 3], dtype: DType = 'float32'): Spec {
+  return { params: { ...operator.defaults, ...params }, shapes: { input }, dtypes: { input: dtype } };
+}
+
+async function ask(spec: Spec, values: Values = 'lattice') {
+  const call = prepare(caseOf('pad', { spec, values, seed: 3, twist: null }));
+  return { call, outcome: await oracle.run(call) };
+}
+
+const reflect = { mode: 'reflect' };
+const replicate = { mode: 'replicate' };
+const circular = { mode: 'circular' };
+
+/** Each rule from just inside its edge, and from just outside. */
+const edges: [rule: string, inside: Spec, outside: Spec][] = [
+  ['pad in pairs', specOf({ pad: [1, 1] }), specOf({ pad: [1] })],
+  ['pad in pairs', specOf({ pad: [1, 1] }), specOf({ pad: [1, 1, 1] })],
+  ['pad fits rank', specOf({ pad: [1, 1, 1, 1] }), specOf({ pad: [0, 0, 0, 0, 0, 0] })],
+  ['pad fits rank', specOf({ pad: [] }, []), specOf({ pad: [1, 1] }, [])],
+  ...[reflect, replicate, circular].flatMap((mode): typeof edges => [
+    ['mode takes rank', specOf({ ...mode, pad: [1, 1] }, [2, 3]), specOf({ ...mode, pad: [1, 1] }, [3])],
+    ['mode takes rank', specOf({ ...mode, pad: [1, 1] }, [1, 2, 3]), specOf({ ...mode, pad: [1, 1] }, [1, 1, 2, 3])],
+    ['mode takes rank', specOf({ ...mode, pad: [0, 0] }), specOf({ ...mode, pad: [] })],
+    [
+      'mode takes rank',
+      specOf({ ...mode, pad: [1, 1, 1, 1] }, [1, 3, 3]),
+      specOf({ ...mode, pad: [1, 1, 1, 1] }, [3, 3]),
+    ],
+    [
+      'mode takes rank',
+      specOf({ ...mode, pad: [1, 1, 1, 1, 1, 1] }, [1, 1, 3, 3, 3]),
+      specOf({ ...mode, pad: [1, 1, 1, 1, 1, 1] }, [1, 1, 1, 3, 3, 3]),
+    ],
+    [
+      'mode takes rank',
+      specOf({ pad: [1, 1, 1, 1, 1, 1, 1, 1] }, [1, 1, 3, 3, 3]),
+      specOf({ ...mode, pad: [1, 1, 1, 1, 1, 1, 1, 1] }, [1, 1, 3, 3, 3]),
+    ],
+    [
+      'value with constant only',
+      specOf({ ...mode, pad: [1, 1], value: '-0' }),
+      specOf({ ...mode, pad: [1, 1], value: 1e-9 }),
+    ],
+  ]),
+  [
+    'value fits dtype',
+    specOf({ pad: [1, 0], value: 2 ** 31 - 1 }, [2], 'int32'),
+    specOf({ pad: [1, 0], value: 2 ** 31 }, [2], 'int32'),
+  ],
+  [
+    'value fits dtype',
+    specOf({ pad: [1, 0], value: -(2 ** 31) }, [2], 'int32'),
+    specOf({ pad: [1, 0], value: -(2 ** 31) - 0.5 }, [2], 'int32'),
+  ],
+  [
+    'value fits dtype',
+    specOf({ pad: [-1, 0], value: 'NaN' }, [2], 'int32'),
+    specOf({ pad: [-1, 1], value: 'NaN' }, [2], 'int32'),
+  ],
+  [
+    'value fits dtype',
+    specOf({ pad: [1, 0], value: 3.4028234663852886e38 }),
+    specOf({ pad: [1, 0], value: 3.4028235e38 }),
+  ],
+  ['value fits dtype', specOf({ pad: [1, 0], value: '-Infinity' }), specOf({ pad: [1, 0], value: -1e39 })],
+  ['crops fit', specOf({ pad: [-3, 0] }), specOf({ pad: [-4, 0] })],
+  ['crops fit', specOf({ pad: [-2, -1] }), specOf({ pad: [-2, -2] })],
+  ['crops fit', specOf({ pad: [3, -3] }), specOf({ pad: [3, -4] })],
+  ['crops fit', specOf({ pad: [0, 1] }, [0]), specOf({ pad: [-1, 1] }, [0])],
+  ['input not empty', specOf({ ...reflect, pad: [0, 0] }, [0, 1, 1]), specOf({ ...reflect, pad: [0, 0] }, [0, 1])],
+  [
+    'input not empty',
+    specOf({ ...replicate, pad: [0, 0] }, [1, 1, 1]),
+    specOf({ ...replicate, pad: [0, 0] }, [1, 0, 1]),
+  ],
+  ['input not empty', specOf({ ...circular, pad: [0, 0] }, [1, 0]), specOf({ ...replicate, pad: [1, 0] }, [1, 0])],
+  ['reflect pad < size', specOf({ ...reflect, pad: [2, 2] }), specOf({ ...reflect, pad: [3, 2] })],
+  ['reflect pad < size', specOf({ ...reflect, pad: [2, 2] }), specOf({ ...reflect, pad: [-1, 3] })],
+  ['circular pad ≤ size', specOf({ ...circular, pad: [3, 3] }), specOf({ ...circular, pad: [4, 3] })],
+  ['circular pad ≤ size', specOf({ ...circular, pad: [3, 3] }), specOf({ ...circular, pad: [0, 4] })],
+  ['output not empty', specOf({ ...replicate, pad: [-2, 0] }), specOf({ ...replicate, pad: [-3, 0] })],
+  ['output not empty', specOf({ ...reflect, pad: [-4, 2] }), specOf({ ...reflect, pad: [-5, 2] })],
+  ['output not empty', specOf({ ...circular, pad: [-3, 0] }), specOf({ ...circular, pad: [-4, 0] })],
+  [
+    'output not empty',
+    specOf({ ...reflect, pad: [-3, 0, 1, 0] }, [1, 2, 3]),
+    specOf({ ...reflect, pad: [-3, 0, -2, 0] }, [1, 2, 3]),
+  ],
+  [
+    'output not empty',
+    specOf({ ...replicate, pad: [-3, 0, 1, 0] }, [1, 2, 3]),
+    specOf({ ...replicate, pad: [-4, 0, 1, 0] }, [1, 2, 3]),
+  ],
+];
+
+describe('at the edge of', () => {
+  test.each(edges)('%s', async (rule, inside, outside) => {
+    const taken = await ask(inside);
+    expect(taken.call.refusal).toBeNull();
+    expect(taken.outcome).toMatchObject({ kind: 'ok', output: { shape: operator.outputShape(inside) } });
+    const refused = await ask(outside);
+    expect(refused.call.refusal?.rule).toBe(rule);
+    expect(refused.outcome.kind).toBe('rejected');
+  });
+
+  test('every rule', () => {
+    expect(new Set(edges.map(([rule]) => rule))).toEqual(new Set(operator.rules.map(({ name }) => name)));
+  });
+});
+
+/** What the definition gives, in the dtype of the output. */
+function defined({ spec, tensors }: ReturnType<typeof prepare>): unknown[] {
+  const exact = operator.evaluate(
+    spec,
+    mapInputs(tensors, ({ data }) => data),
+  );
+  return [...(spec.dtypes.input === 'int32' ? Int32Array.from(exact) : Float32Array.from(exact))];
+}
+
+test.each<Values>(['lattice', 'normal', 'special'])(
+  'the definition gives exactly what PyTorch gives, with the same signs of zero: %s',
+  async (values) => {
+    for (const spec of [5, 6, 7].flatMap((seed) => fc.sample(operator.arbitrary, { seed, numRuns: 80 }))) {
+      const { call, outcome } = await ask(spec, values);
+      if (outcome.kind !== 'ok') throw new Error(`refused: ${JSON.stringify(spec)}`);
+      expect({ spec, data: defined(call) }).toStrictEqual({ spec, data: [...outcome.output.data] });
+    }
+  },
+);
+
+test('any small call that PyTorch takes, and no other, is taken, and comes out the same', async () => {
+  const width = fc.integer({ min: -5, max: 5 });
+  const anything = fc.record({
+    mode: fc.constantFrom('constant', 'reflect', 'replicate', 'circular'),
+    pad: fc.array(width, { maxLength: 7 }),
+    shape: fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 5 }),
+  });
+  let taken = 0;
+  for (const { mode, pad, shape } of fc.sample(anything, { seed: 1, numRuns: 10_000 })) {
+    const spec = specOf({ mode, pad, value: mode === 'constant' ? 7 : 0 }, shape);
+    const { call, outcome } = await ask(spec);
+    if (call.undefinedBecause !== null) continue;
+    expect({ spec, taken: outcome.kind === 'ok' }).toEqual({ spec, taken: call.refusal === null });
+    if (outcome.kind !== 'ok') continue;
+    taken += 1;
+    expect({ spec, shape: operator.outputShape(spec) }).toEqual({ spec, shape: outcome.output.shape });
+    expect({ spec, data: defined(call) }).toEqual({ spec, data: [...outcome.output.data] });
+  }
+  expect(taken).toBeGreaterThan(300);
+});
+
+test.each<[string, Params, number[], string]>([
+  ['circular, wider than the crop leaves', { ...circular, pad: [3, -1] }, [1, 3], 'memory'],
+  ['reflect over batch 0 with a negative size', { ...reflect, pad: [-4, 0, 1, 0] }, [0, 1, 2, 3], 'batch 0'],
+])('what PyTorch leaves undefined is known: %s', async (_, params, shape, why) => {
+  expect((await ask(specOf(params, shape))).call.undefinedBecause).toContain(why);
+});
+
+test('what PyTorch leaves undefined is not drawn', () => {
+  for (const seed of [1, 2, 3, 4, 5]) {
+    for (const spec of fc.sample(operator.arbitrary, { seed, numRuns: 200 })) {
+      expect(operator.undefinedBecause(spec)).toBeNull();
+      for (const twist of operator.twists.values()) {
+        const { undefinedBecause } = prepare(
+          caseOf('pad', { spec: twist(spec), values: 'lattice', seed: 1, twist: null }),
+        );
+        expect(undefinedBecause).toBeNull();
+      }
+    }
+  }
+});
+
+test('a value may be any that JSON lacks', async () => {
+  for (const value of ['NaN', 'Infinity', '-Infinity', '-0']) {
+    const testCase: Case = {
+      schema: caseSchema,
+      op: 'pad',
+      params: operator.params.parse({ pad: [1, 0], value }),
+      inputs: { input: { dtype: 'float32', shape: [1], data: { kind: 'inline', values: [5] } } },
+    };
+    const outcome = await oracle.run(prepare(testCase));
+    if (outcome.kind !== 'ok') throw new Error(`refused ${value}`);
+    expect([...outcome.output.data]).toStrictEqual([Number(value), 5]);
+  }
+});
