@@ -17,10 +17,11 @@ export function tfjsBackend(name: string, flushesDenormals = false): Backend {
     supports: ({ dtypes }) => (dtypes.input === 'float64' ? 'TensorFlow.js has no float64' : true),
     run(call, inputs) {
       const spec = checkedSpec(call, inputs);
-      const plan = planOf(call.op, call.params, spec.shapes, operatorOf(call.op).outputShape(spec));
+      const operator = operatorOf(call.op);
+      const plan = planOf(operator.family, call.params, spec.shapes, operator.outputShape(spec));
       const { dtype } = inputs.input;
       const operands = mapInputs(inputs, (tensor) => tf.tensor(tensor.data, tensor.shape, tensor.dtype as 'float32'));
-      const result = execute(plan, operands as never);
+      const result = execute(plan, operands);
       const data = result.dataSync() as Float32Array | Int32Array;
       tf.dispose([result, ...Object.values(operands)]);
       return { dtype: dtype as DType, shape: [...plan.outputShape], data };

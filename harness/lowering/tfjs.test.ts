@@ -22,21 +22,28 @@ beforeAll(async () => {
 function lowered(call: Call): { shape: number[]; data: number[] } {
   const tensors = backendTensors(call);
   const spec = { ...call.spec, params: call.normalised!, shapes: mapInputs(tensors, ({ shape }) => shape) };
-  const plan = planOf(call.case.op, call.normalised!, spec.shapes, call.operator.outputShape(spec));
-  const operands = mapInputs(tensors, ({ data, shape }) => tf.tensor(data, shape, 'float32'));
-  const result = execute(plan, { ...operands, weight: operands.weight! });
-  const out = { shape: result.shape, data: [...result.dataSync()].map((value) => value + 0) };
+  const plan = planOf(call.operator.family, call.normalised!, spec.shapes, call.operator.outputShape(spec));
+  const operands = mapInputs(tensors, ({ data, shape, dtype }) => tf.tensor(data, shape, dtype as 'float32'));
+  const result = execute(plan, operands);
+  const out = { shape: result.shape, data: values(call, [...result.dataSync()]) };
   tf.dispose([result, ...Object.values(operands)]);
   return out;
 }
 
-function defined({ operator, spec, tensors, addsBatch }: Call): { shape: number[]; data: number[] } {
+function defined(call: Call): { shape: number[]; data: number[] } {
+  const { operator, spec, tensors, addsBatch } = call;
   const data = operator.evaluate(
     spec,
     mapInputs(tensors, (tensor) => tensor.data),
   );
   const shape = operator.outputShape(spec);
-  return { shape: addsBatch ? [1, ...shape] : shape, data: [...data].map((value) => Math.fround(value) + 0) };
+  return { shape: addsBatch ? [1, ...shape] : shape, data: values(call, [...data]) };
+}
+
+/** Values as the output's dtype has them. The sign of a zero counts only where values are copied. */
+function values({ operator, spec }: Call, data: number[]): number[] {
+  const rounded = data.map(spec.dtypes.input === 'int32' ? Math.trunc : Math.fround);
+  return operator.rounding === null ? rounded : rounded.map((value) => value + 0);
 }
 
 function callOf(operator: Operator, spec: Spec, values: Values = 'lattice', seed = 1): Call {

@@ -3,128 +3,180 @@ import { elementCount } from '../core/tensor.ts';
 import type { Plan, Step, Width } from './plan.ts';
 
 /*
- * Carries a plan out with tfjs operations that every runtime has: tf.pad, tf.slice, tf.stridedSlice and convolutions with
- * padding 'valid', channels last. One spatial axis is computed as two, the first of size 1.
+ * Carries a plan out with tfjs operations that every runtime has: tf.pad, tf.slice, tf.stridedSlice, tf.gather and convolutions
+ * with padding 'valid', channels last. One spatial axis is computed as two, the first of size 1.
  *
- * tfjs has no groups, no dilation in transposed convolution, and refuses stride with dilation; these are composed here, never
+ * tfjs has no groups, no dilation in transposed convolution, and refuses stride with dilation; its three-dimensional
+ * convolutions have no dilation on every runtime, and the transposed one is wrong on one of them. These are composed here, never
  * by putting zeros where they would be multiplied: 0·∞ is NaN, and PyTorch's gaps are not multiplied at all.
  */
 
-/** The operands in PyTorch's layout: input (N, C, …), weight as PyTorch has it, bias (C). */
+/** The operands in PyTorch's layout: input (N, C, …), weight as PyTorch has it, bias (C); `pad` has an input of any shape. */
 export interface Operands {
   input: tf.Tensor;
-  weight: tf.Tensor;
+  weight?: tf.Tensor;
   bias?: tf.Tensor;
 }
 
 type Pair = [number, number];
 
-/** The last two entries of a list with one entry a spatial axis; a missing first axis gets `filler`. */
-function pair(values: readonly number[], filler: number): Pair {
-  return [values.length > 1 ? values[0]! : filler, values.at(-1)!];
+const none: Width = { before: 0, after: 0 };
+
+/** The list with `filler` in front where it has one entry: one axis is computed as two. */
+function atLeastTwo<T>(values: readonly T[], filler: T): T[] {
+  return values.length === 1 ? [filler, values[0]!] : [...values];
 }
 
-/** (N, C, …) to (N, H, W, C). */
-function toChannelsLast(x: tf.Tensor): tf.Tensor4D {
+/** (N, C, …) to (N, …, C). */
+function toChannelsLast(x: tf.Tensor): tf.Tensor {
   const [batch, channels, ...spatial] = x.shape as [number, number, ...number[]];
-  const [height, width] = pair(spatial, 1);
-  return tf.transpose(tf.reshape(x, [batch, channels, height, width]), [0, 2, 3, 1]) as tf.Tensor4D;
+  const shape = [batch, channels, ...atLeastTwo(spatial, 1)];
+  return tf.transpose(tf.reshape(x, shape), [0, ...[...shape.keys()].slice(2), 1]);
 }
 
-/** (a, b, …) to (H, W, b, a): how tfjs wants kernels, with the channels that PyTorch has first at the end. */
-function kernelLast(weight: tf.Tensor): tf.Tensor4D {
+/** (N, …, C) to (N, C, …). */
+function toChannelsFirst(x: tf.Tensor): tf.Tensor {
+  return tf.transpose(x, [0, x.rank - 1, ...Array.from({ length: x.rank - 2 }, (_, i) => i + 1)]);
+}
+
+/** (a, b, …) to (…, b, a): how tfjs wants kernels, with the channels that PyTorch has first at the end. */
+function kernelLast(weight: tf.Tensor): tf.Tensor {
   const [first, second, ...spatial] = weight.shape as [number, number, ...number[]];
-  const [height, width] = pair(spatial, 1);
-  return tf.transpose(tf.reshape(weight, [first, second, height, width]), [2, 3, 1, 0]) as tf.Tensor4D;
+  const shape = [first, second, ...atLeastTwo(spatial, 1)];
+  return tf.transpose(tf.reshape(weight, shape), [...[...shape.keys()].slice(2), 1, 0]);
 }
 
-/** Zeros around height and width; negative widths crop. */
-function pad(x: tf.Tensor4D, widths: readonly Width[]): tf.Tensor4D {
-  const none = { before: 0, after: 0 };
-  const [h, w] = widths.length > 1 ? (widths as [Width, Width]) : [none, widths[0]!];
-  const [batch, height, width, channels] = x.shape;
-  let cropped = x;
-  if (Math.min(h.before, h.after, w.before, w.after) < 0) {
-    const crop = (size: number, { before, after }: Width): Pair => {
-      const from = Math.max(0, -before);
-      return [from, size - from - Math.max(0, -after)];
-    };
-    const [fromH, sizeH] = crop(height, h);
-    const [fromW, sizeW] = crop(width, w);
-    // Where more is cropped than is there, what remains comes from the zeros appended on the other side.
-    if (sizeH <= 0 || sizeW <= 0) {
-      return tf.zeros([batch, height + h.before + h.after, width + w.before + w.after, channels]);
-    }
-    cropped = tf.slice(x, [0, fromH, fromW, 0], [batch, sizeH, sizeW, channels]);
+/** Elements of `value` around every axis; negative widths crop. */
+function pad(x: tf.Tensor, widths: readonly Width[], value = 0): tf.Tensor {
+  const from = widths.map(({ before }) => Math.max(0, -before));
+  const sizes = widths.map(({ after }, axis) => x.shape[axis]! - from[axis]! - Math.max(0, -after));
+  // Where more is cropped than is there, what remains comes from what is appended on the other side.
+  if (sizes.some((size) => size <= 0)) {
+    const shape = widths.map(({ before, after }, axis) => x.shape[axis]! + before + after);
+    return filled(shape, value, x.dtype);
   }
-  const grow = ({ before, after }: Width): Pair => [Math.max(0, before), Math.max(0, after)];
-  const grown = [grow(h), grow(w)];
+  const cropped = sizes.every((size, axis) => size === x.shape[axis]) ? x : tf.slice(x, from, sizes);
+  const grown = widths.map(({ before, after }): Pair => [Math.max(0, before), Math.max(0, after)]);
   if (grown.flat().every((width) => width === 0)) return cropped;
-  return tf.pad(cropped, [[0, 0], grown[0]!, grown[1]!, [0, 0]]);
+  return Object.is(value, 0) ? tf.pad(cropped, grown) : surrounded(cropped, grown, value);
 }
 
-/** Every `step`-th element of height and width, from `from`. */
-function every(x: tf.Tensor4D, from: Pair, step: Pair): tf.Tensor4D {
-  if (from[0] === 0 && from[1] === 0 && step[0] === 1 && step[1] === 1) return x;
-  return tf.stridedSlice(x, [0, ...from, 0], x.shape, [1, ...step, 1]) as tf.Tensor4D;
+function filled(shape: readonly number[], value: number, dtype: tf.DataType): tf.Tensor {
+  return tf.fill([...shape], value, dtype as 'float32' | 'int32');
 }
 
-/** `count` equal slices of an axis. */
-function parts(x: tf.Tensor4D, count: number, axis: number): tf.Tensor4D[] {
-  return count === 1 ? [x] : (tf.split(x, count, axis) as tf.Tensor4D[]);
+/**
+ * Elements of a value other than 0 around every axis. tf.pad is not to be trusted with these: it takes −0 for 0, and on wasm it
+ * rounds an int32 to float32 and takes NaN for whichever value came before it in the same process.
+ */
+function surrounded(x: tf.Tensor, widths: readonly Pair[], value: number): tf.Tensor {
+  return widths.reduce((inner, width, axis) => {
+    const [before, after] = width.map((size) => {
+      const shape = inner.shape.map((old, i) => (i === axis ? size : old));
+      return size === 0 ? [] : [filled(shape, value, x.dtype)];
+    }) as [tf.Tensor[], tf.Tensor[]];
+    return before.length + after.length === 0 ? inner : tf.concat([...before, inner, ...after], axis);
+  }, x);
 }
 
-/** Convolution of each group by itself. */
-function convolve(x: tf.Tensor4D, weight: tf.Tensor4D, step: Extract<Step, { do: 'convolve' }>): tf.Tensor4D {
-  const dilations = pair(step.dilations, 1);
-  const strides = pair(step.strides, 1);
+/** Zeros around the spatial axes of (N, …, C). */
+function padSpatial(x: tf.Tensor, widths: readonly Width[]): tf.Tensor {
+  return pad(x, [none, ...widths, none]);
+}
+
+/** Every `step`-th element of the spatial axes, from `from`. */
+function every(x: tf.Tensor, from: readonly number[], step: readonly number[]): tf.Tensor {
+  if (from.every((first) => first === 0) && step.every((distance) => distance === 1)) return x;
+  return tf.stridedSlice(x, [0, ...from, 0], x.shape, [1, ...step, 1]);
+}
+
+/** `count` equal slices of the channels, which come last. */
+function parts(x: tf.Tensor, count: number): tf.Tensor[] {
+  return count === 1 ? [x] : tf.split(x, count, x.rank - 1);
+}
+
+/** The depths of (N, D, H, W, C) as a batch, and back. */
+function depthsAsBatch(x: tf.Tensor): tf.Tensor4D {
+  const [batch, depth, ...rest] = x.shape as [number, number, number, number, number];
+  return tf.reshape(x, [batch * depth, ...rest]);
+}
+
+function batchAsDepths(x: tf.Tensor, batch: number): tf.Tensor {
+  const [all, ...rest] = x.shape;
+  return tf.reshape(x, [batch, all! / batch, ...rest]);
+}
+
+/** The two-dimensional kernel at one depth of a kernel (D, H, W, …). */
+function kernelAt(weight: tf.Tensor, depth: number): tf.Tensor {
+  const [, ...rest] = weight.shape;
+  return tf.reshape(tf.slice(weight, depth, 1), rest);
+}
+
+/** Convolution over height and width. */
+function convolve2d(x: tf.Tensor, weight: tf.Tensor, step: Extract<Step, { do: 'convolve' }>): tf.Tensor {
+  const [strides, dilations] = [step.strides as Pair, step.dilations as Pair];
   // tfjs takes stride or dilation, not both: then all windows are computed and every stride-th is kept.
   const both = Math.max(...strides) > 1 && Math.max(...dilations) > 1;
   const direct: Pair = both ? [1, 1] : strides;
-  const weights = parts(weight, step.groups, 3);
-  const convolved = parts(x, step.groups, 3).map((part, group) =>
-    tf.conv2d(part, weights[group]!, direct, 'valid', 'NHWC', dilations),
+  const result = groupwise(x, weight, step.groups, (part, kernel) =>
+    tf.conv2d(part as tf.Tensor4D, kernel as tf.Tensor4D, direct, 'valid', 'NHWC', dilations),
   );
-  const result = convolved.length === 1 ? convolved[0]! : tf.concat(convolved, 3);
   return both ? every(result, [0, 0], strides) : result;
+}
+
+/** What `convolution` makes of each group's channels and kernel, one after the other. */
+function groupwise(
+  x: tf.Tensor,
+  weight: tf.Tensor,
+  groups: number,
+  convolution: (part: tf.Tensor, kernel: tf.Tensor) => tf.Tensor,
+): tf.Tensor {
+  const kernels = parts(weight, groups);
+  const results = parts(x, groups).map((part, group) => convolution(part, kernels[group]!));
+  return results.length === 1 ? results[0]! : tf.concat(results, x.rank - 1);
+}
+
+/** Convolution over depth, height and width. */
+function convolve3d(x: tf.Tensor, weight: tf.Tensor, step: Extract<Step, { do: 'convolve' }>): tf.Tensor {
+  const strides = step.strides as [number, number, number];
+  if (step.dilations.every((dilation) => dilation === 1)) {
+    return groupwise(x, weight, step.groups, (part, kernel) =>
+      tf.conv3d(part as tf.Tensor5D, kernel as tf.Tensor5D, strides, 'valid', 'NDHWC', 1),
+    );
+  }
+  // Not every runtime has dilation here: a sum over the kernel's depth of convolutions over height and width.
+  const [stride, dilation] = [strides[0], step.dilations[0]!];
+  const flat = { ...step, strides: step.strides.slice(1), dilations: step.dilations.slice(1) };
+  const [batch, depth] = x.shape as [number, number];
+  const outputs = Math.floor((depth - dilation * (weight.shape[0]! - 1) - 1) / stride) + 1;
+  const terms = Array.from({ length: weight.shape[0]! }, (_, k) => {
+    const last = k * dilation + (outputs - 1) * stride + 1;
+    const depths = padSpatial(x, [{ before: -k * dilation, after: last - depth }, none, none]);
+    return convolve2d(depthsAsBatch(every(depths, [0, 0, 0], [stride, 1, 1])), kernelAt(weight, k), flat);
+  });
+  return batchAsDepths(sum(terms), batch);
+}
+
+function sum(terms: readonly tf.Tensor[]): tf.Tensor {
+  return terms.reduce((all, term) => tf.add(all, term));
 }
 
 function greatestCommonDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }
 
-/** Zeros between the elements of height and width, so that neighbours come to lie `step` apart. */
-function spread(x: tf.Tensor4D, step: Pair): tf.Tensor4D {
-  let out = x;
-  if (step[1] > 1) {
-    const [batch, height, width, channels] = out.shape;
-    const apart = tf.pad(tf.reshape(out, [batch * height, width, 1, channels]), [
-      [0, 0],
-      [0, 0],
-      [0, step[1] - 1],
-      [0, 0],
-    ]);
-    out = pad(tf.reshape(apart, [batch, height, width * step[1], channels]), [{ before: 0, after: 1 - step[1] }]);
-  }
-  if (step[0] > 1) {
-    const [batch, height, width, channels] = out.shape;
-    const apart = tf.pad(tf.reshape(out, [batch, height, 1, width * channels]), [
-      [0, 0],
-      [0, 0],
-      [0, step[0] - 1],
-      [0, 0],
-    ]);
-    const widths = [
-      { before: 0, after: 1 - step[0] },
-      { before: 0, after: 0 },
-    ];
-    out = pad(tf.reshape(apart, [batch, height * step[0], width, channels]), widths);
-  }
-  return out;
+/** Zeros between the elements of one axis, so that neighbours come to lie `step` apart. */
+function spread(x: tf.Tensor, axis: number, step: number): tf.Tensor {
+  if (step === 1) return x;
+  const size = x.shape[axis]!;
+  const [before, after] = [elementCount(x.shape.slice(0, axis)), elementCount(x.shape.slice(axis + 1))];
+  const apart = pad(tf.reshape(x, [before, size, 1, after]), [none, none, { before: 0, after: step - 1 }, none]);
+  const ended = pad(tf.reshape(apart, [before, size * step, after]), [none, { before: 0, after: 1 - step }, none]);
+  return tf.reshape(ended, [...x.shape.slice(0, axis), (size - 1) * step + 1, ...x.shape.slice(axis + 1)]);
 }
 
-/** Whole transposed convolution of one group, without dilation. */
-function transposedConvolution(x: tf.Tensor4D, weight: tf.Tensor4D, strides: Pair): tf.Tensor4D {
+/** Whole transposed convolution of one group over height and width, without dilation. */
+function undilatedTransposed2d(x: tf.Tensor4D, weight: tf.Tensor4D, strides: Pair): tf.Tensor4D {
   const [batch, height, width] = x.shape;
   const [kernelH, kernelW, outChannels] = weight.shape;
   const shape: [number, number, number, number] = [
@@ -137,19 +189,14 @@ function transposedConvolution(x: tf.Tensor4D, weight: tf.Tensor4D, strides: Pai
 }
 
 /**
- * Whole transposed convolution of one group, with dilation.
+ * Whole transposed convolution of one group over height and width, with dilation.
  *
  * Input element i and tap k meet at i·s + k·d. Let g = gcd(s, d) and i = r + (d/g)·j: then i·s + k·d = r·s + d·(j·s/g + k). So
  * the elements of each phase r = 0 … d/g − 1 make a plain transposed convolution with stride s/g, whose elements lie d apart,
  * beginning at r·s, and no two phases meet.
  */
-function dilatedTransposedConvolution(
-  x: tf.Tensor4D,
-  weight: tf.Tensor4D,
-  strides: Pair,
-  dilations: Pair,
-): tf.Tensor4D {
-  if (dilations[0] === 1 && dilations[1] === 1) return transposedConvolution(x, weight, strides);
+function transposed2d(x: tf.Tensor4D, weight: tf.Tensor4D, strides: Pair, dilations: Pair): tf.Tensor {
+  if (dilations[0] === 1 && dilations[1] === 1) return undilatedTransposed2d(x, weight, strides);
   const common: Pair = [
     greatestCommonDivisor(strides[0], dilations[0]),
     greatestCommonDivisor(strides[1], dilations[1]),
@@ -160,56 +207,97 @@ function dilatedTransposedConvolution(
     (height - 1) * strides[0] + dilations[0] * (weight.shape[0] - 1) + 1,
     (width - 1) * strides[1] + dilations[1] * (weight.shape[1] - 1) + 1,
   ];
-  let sum: tf.Tensor4D | null = null;
+  const placed: tf.Tensor[] = [];
   for (let r = 0; r < Math.min(phases[0], height); r++) {
     for (let c = 0; c < Math.min(phases[1], width); c++) {
-      const phase = transposedConvolution(every(x, [r, c], phases), weight, [
+      const phase = undilatedTransposed2d(every(x, [r, c], phases) as tf.Tensor4D, weight, [
         strides[0] / common[0],
         strides[1] / common[1],
       ]);
-      const apart = spread(phase, dilations);
-      const placed = pad(apart, [
-        { before: r * strides[0], after: whole[0] - r * strides[0] - apart.shape[1] },
-        { before: c * strides[1], after: whole[1] - c * strides[1] - apart.shape[2] },
-      ]);
-      sum = sum === null ? placed : tf.add(sum, placed);
+      const apart = spread(spread(phase, 1, dilations[0]), 2, dilations[1]);
+      const from: Pair = [r * strides[0], c * strides[1]];
+      const widths = from.map((before, i) => ({ before, after: whole[i]! - before - apart.shape[i + 1]! }));
+      placed.push(padSpatial(apart, widths));
     }
   }
-  return sum!;
+  return sum(placed);
+}
+
+/**
+ * Whole transposed convolution of one group over depth, height and width: a sum over the kernel's depth of transposed
+ * convolutions over height and width, each set apart in depth by the stride and moved by its tap's place.
+ */
+function transposed3d(
+  x: tf.Tensor,
+  weight: tf.Tensor,
+  strides: readonly number[],
+  dilations: readonly number[],
+): tf.Tensor {
+  const [stride, dilation, taps] = [strides[0]!, dilations[0]!, weight.shape[0]!];
+  const flat = depthsAsBatch(x);
+  const terms = Array.from({ length: taps }, (_, k) => {
+    const kernel = kernelAt(weight, k) as tf.Tensor4D;
+    const term = transposed2d(flat, kernel, strides.slice(1) as Pair, dilations.slice(1) as Pair);
+    const apart = spread(batchAsDepths(term, x.shape[0]!), 1, stride);
+    return padSpatial(apart, [{ before: k * dilation, after: (taps - 1 - k) * dilation }, none, none]);
+  });
+  return sum(terms);
+}
+
+function convolve(x: tf.Tensor, weight: tf.Tensor, step: Extract<Step, { do: 'convolve' }>): tf.Tensor {
+  const full = { ...step, strides: atLeastTwo(step.strides, 1), dilations: atLeastTwo(step.dilations, 1) };
+  return full.strides.length === 2 ? convolve2d(x, weight, full) : convolve3d(x, weight, full);
 }
 
 function convolveTransposed(
-  x: tf.Tensor4D,
-  weight: tf.Tensor4D,
+  x: tf.Tensor,
+  weight: tf.Tensor,
   step: Extract<Step, { do: 'convolve transposed' }>,
-): tf.Tensor4D {
-  const weights = parts(weight, step.groups, 3);
-  const groups = parts(x, step.groups, 3).map((part, group) =>
-    dilatedTransposedConvolution(part, weights[group]!, pair(step.strides, 1), pair(step.dilations, 1)),
+): tf.Tensor {
+  const [strides, dilations] = [atLeastTwo(step.strides, 1), atLeastTwo(step.dilations, 1)];
+  return groupwise(x, weight, step.groups, (part, kernel) =>
+    strides.length === 2
+      ? transposed2d(part as tf.Tensor4D, kernel as tf.Tensor4D, strides as Pair, dilations as Pair)
+      : transposed3d(part, kernel, strides, dilations),
   );
-  return groups.length === 1 ? groups[0]! : tf.concat(groups, 3);
 }
 
-function carryOut(step: Step, x: tf.Tensor4D, { weight, bias }: Operands): tf.Tensor4D {
+function carryOutLayer(step: Step, x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor | undefined): tf.Tensor {
   switch (step.do) {
     case 'pad':
-      return pad(x, step.widths);
+      return padSpatial(x, atLeastTwo(step.widths, none));
     case 'convolve':
-      return convolve(x, kernelLast(weight), step);
+      return convolve(x, weight, step);
     case 'convolve transposed':
-      return convolveTransposed(x, kernelLast(weight), step);
+      return convolveTransposed(x, weight, step);
     case 'add bias':
       return tf.add(x, bias!);
+    case 'take':
+      throw new Error('a layer takes no elements by their index');
+  }
+}
+
+function carryOutPadding(step: Step, x: tf.Tensor): tf.Tensor {
+  switch (step.do) {
+    case 'pad':
+      return pad(x, step.widths, x.dtype === 'int32' ? Math.trunc(step.value) + 0 : step.value);
+    case 'take':
+      return tf.gather(x, tf.tensor1d([...step.indices], 'int32'), step.axis);
+    default:
+      throw new Error(`a padding does not ${step.do}`);
   }
 }
 
 /** The result of a plan, in PyTorch's layout. Leaves no other tensor behind. */
-export function execute(plan: Plan, operands: Operands): tf.Tensor {
+export function execute(plan: Plan, { input, weight, bias }: Operands): tf.Tensor {
   return tf.tidy(() => {
     const shape = [...plan.outputShape];
-    if (elementCount(shape) === 0) return tf.zeros(shape, operands.input.dtype);
-    let x = toChannelsLast(operands.input);
-    for (const step of plan.steps) x = carryOut(step, x, operands);
-    return tf.reshape(tf.transpose(x, [0, 3, 1, 2]), shape);
+    if (elementCount(shape) === 0) return tf.zeros(shape, input.dtype);
+    if (plan.over === 'all axes') {
+      return tf.clone(plan.steps.reduce((x, step) => carryOutPadding(step, x), input));
+    }
+    const kernel = kernelLast(weight!);
+    const x = plan.steps.reduce((before, step) => carryOutLayer(step, before, kernel, bias), toChannelsLast(input));
+    return tf.reshape(toChannelsFirst(x), shape);
   });
 }
