@@ -70,6 +70,10 @@ function program(done: (exit: number) => void): Command {
     .option('--output_padding, --output-padding <ints>', 'of transposed convolutions')
     .option('--dilation <ints>', 'as stride')
     .option('--groups <n>', 'how many groups the channels fall into')
+    .option('--pad <ints>', 'of pad: before and after, from the last dimension back, such as 1,1,-2,0')
+    .option('--mode <mode>', 'of pad: constant, reflect, replicate or circular')
+    .option('--value <number>', 'of pad: what is put around, also NaN, Infinity, -Infinity, -0')
+    .option('--dtype <dtype>', 'float32, float64 or int32', 'float32')
     .option('--values <kind>', 'lattice, normal or special', 'lattice')
     .option('--seed <n>', 'seed of the data', '1')
     .action(async (op, options) => done(await tryCase(op, options)));

@@ -10,6 +10,7 @@ import type { OpName, Values } from './core/case.ts';
 import { materialise } from './core/data.ts';
 import { operators } from './operators/index.ts';
 import { encodeFrame } from './processes/frames.ts';
+import { rulesPage } from './report/rulesPage.ts';
 import { Store } from './store/store.ts';
 
 /*
@@ -169,22 +170,27 @@ test('the number of held replies is the same in the protocol page and in all tha
 
 test('the examples of seeded data are what the code makes', () => {
   const page = read('docs/reference/case-file.md');
-  const rows = [...page.matchAll(/^\| (lattice|normal|special) \| (-?\d+) \| (.*) \|$/gm)];
-  expect(rows.length).toBe(5);
-  for (const [, values, seed, elements] of rows) {
+  const rows = [...page.matchAll(/^\| (lattice|normal|special)( of int32)? \| (-?\d+) \| (.*) \|$/gm)];
+  expect(rows.length).toBe(7);
+  for (const [, values, integers, seed, elements] of rows) {
     const data = { kind: 'seeded' as const, values: values as Values, seed: Number(seed) };
     const want = elements!.split(', ').map(Number);
-    expect([...materialise('float32', [8], data).data].slice(0, want.length)).toEqual(want);
+    const dtype = integers === undefined ? 'float32' : 'int32';
+    expect([...materialise(dtype, [8], data).data].slice(0, want.length)).toEqual(want);
   }
 });
 
-test('the operators page has every operator, parameter, rule and oddity', () => {
+test('the operators page has every operator and parameter', () => {
   const page = read('docs/reference/operators.md');
-  for (const { name, specUrl, defaults, rules, oddities } of operators) {
-    const words = [name, ...Object.keys(defaults), ...[...rules, ...oddities].map((one) => one.name)];
+  for (const { name, specUrl, defaults } of operators) {
+    const words = [name, ...Object.keys(defaults)];
     expect(words.filter((word) => !page.includes(`\`${word}\``))).toEqual([]);
     expect(page).toContain(specUrl);
   }
+});
+
+test('the rules page is what `npm run docs` writes', () => {
+  expect(read('docs/reference/rules.md')).toBe(rulesPage(operators));
 });
 
 test('every page is in the index', () => {

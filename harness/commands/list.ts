@@ -4,8 +4,9 @@ import { operators } from '../operators/index.ts';
 /** Prints the operators and backends. Returns the exit code. */
 export function list(): number {
   const lines = ['operators'];
-  for (const { name, defaults, specUrl } of operators) {
-    const params = Object.entries(defaults).map(([param, value]) => `${param}=${value}`);
+  for (const { name, family, defaults, specUrl } of operators) {
+    const required = family === 'padding' ? ['pad'] : [];
+    const params = [...required, ...Object.entries(defaults).map(([param, value]) => `${param}=${value}`)];
     lines.push(`  ${name.padEnd(18)} ${params.join(' ')}`, `  ${' '.repeat(18)} ${specUrl}`);
   }
   lines.push('', 'backends');

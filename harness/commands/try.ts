@@ -2,6 +2,7 @@ import { type Case, caseSchema, type Values, valuesKinds } from '../core/case.ts
 import { UsageError } from '../core/errors.ts';
 import { prepare } from '../operators/call.ts';
 import { isOperator, operatorOf } from '../operators/index.ts';
+import type { Operator } from '../operators/operator.ts';
 import { caseWords } from '../report/words.ts';
 import { parseCase } from '../store/caseFile.ts';
 import { readKnownIssues } from '../store/knownIssues.ts';
@@ -27,6 +28,10 @@ export interface CaseOptions {
   outputPadding?: string;
   dilation?: string;
   groups?: string;
+  pad?: string;
+  mode?: string;
+  value?: string;
+  dtype: string;
   values: string;
   seed: string;
 }
@@ -42,17 +47,18 @@ function intOrList(flag: string, text: string): number | number[] {
 }
 
 /** The size of the bias that belongs to such a weight. */
-function biasShape(op: string, weight: number[], groups: number): number[] {
-  return [op.startsWith('conv_transpose') ? (weight[1] ?? 0) * groups : (weight[0] ?? 0)];
+function biasShape({ family }: Operator, weight: number[], groups: number): number[] {
+  return [family === 'transposed convolution' ? (weight[1] ?? 0) * groups : (weight[0] ?? 0)];
 }
 
-/** The case that the flags describe. Throws UsageError. */
-export function caseFromFlags(op: string, options: CaseOptions): Case {
-  if (!isOperator(op)) throw unknownOperator(op);
-  if (options.input === undefined) throw new UsageError('--input is missing: give the shape, such as --input 2,1,7');
-  if (!(valuesKinds as readonly string[]).includes(options.values)) {
-    throw new UsageError(`--values must be one of ${valuesKinds.join(', ')}: got "${options.values}"`);
-  }
+/** A number; what JSON lacks stays a word, for the case's schema to judge. */
+function numberOrWord(text: string): number | string {
+  const value = Number(text);
+  return text.trim() === '' || !Number.isFinite(value) || Object.is(value, -0) ? text.replace(/^\+/, '') : value;
+}
+
+/** The parameters that the flags give. */
+function paramsOf(options: CaseOptions): Record<string, unknown> {
   const params: Record<string, unknown> = {};
   const flags = { stride: options.stride, output_padding: options.outputPadding, dilation: options.dilation };
   for (const [name, text] of Object.entries(flags)) {
@@ -63,18 +69,36 @@ export function caseFromFlags(op: string, options: CaseOptions): Case {
     params.padding = isName ? options.padding : intOrList('--padding', options.padding);
   }
   if (options.groups !== undefined) params.groups = integerOf('--groups', options.groups, Number.MIN_SAFE_INTEGER);
+  if (options.pad !== undefined)
+    params.pad = options.pad === '' ? [] : integers('--pad', options.pad.replace(/,$/, ''));
+  if (options.mode !== undefined) params.mode = options.mode;
+  if (options.value !== undefined) params.value = numberOrWord(options.value);
+  return params;
+}
 
+/** The case that the flags describe. Throws UsageError. */
+export function caseFromFlags(op: string, options: CaseOptions): Case {
+  if (!isOperator(op)) throw unknownOperator(op);
+  if (options.input === undefined) throw new UsageError('--input is missing: give the shape, such as --input 2,1,7');
+  if (!(valuesKinds as readonly string[]).includes(options.values)) {
+    throw new UsageError(`--values must be one of ${valuesKinds.join(', ')}: got "${options.values}"`);
+  }
+  const operator = operatorOf(op);
+  if (operator.family === 'padding' && options.pad === undefined) {
+    throw new UsageError('--pad is missing: give (before, after) from the last dimension back, such as --pad 1,1,-2,0');
+  }
+  const params = paramsOf(options);
   const seed = integerOf('--seed', options.seed, Number.MIN_SAFE_INTEGER);
   const shapes: Record<string, number[]> = { input: integers('--input', options.input) };
   if (options.weight !== undefined) shapes.weight = integers('--weight', options.weight);
-  if (options.bias === true) shapes.bias = biasShape(op, shapes.weight ?? [], (params.groups as number) ?? 1);
+  if (options.bias === true) shapes.bias = biasShape(operator, shapes.weight ?? [], (params.groups as number) ?? 1);
   else if (options.bias !== undefined) shapes.bias = integers('--bias', options.bias);
-  if (shapes.weight === undefined && operatorOf(op).inputs.includes('weight')) {
+  if (shapes.weight === undefined && operator.inputs.includes('weight')) {
     throw new UsageError('--weight is missing: give the shape, such as --weight 1,2,3');
   }
   const tensors = Object.entries(shapes).map(([name, shape], offset) => {
     const data = { kind: 'seeded', values: options.values as Values, seed: seed + offset };
-    return [name, { dtype: 'float32', shape, data }];
+    return [name, { dtype: options.dtype, shape, data }];
   });
   return parseCase({ schema: caseSchema, op, params, inputs: Object.fromEntries(tensors) }, op);
 }

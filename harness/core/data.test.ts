@@ -88,6 +88,20 @@ describe('the frozen bits', () => {
   test('of float64, which is not rounded to float32', () => {
     expect(digest(seeded('normal', -7, 3000, 'float64'))).toBe('fb801c3a5dfe15ef');
   });
+
+  test.each<[Values, number, string, number[]]>([
+    ['lattice', 42, '8403170f8051de70', [-6, 7, 2]],
+    ['normal', 0, '089a2394a0b4aa19', [2031923994, -1685649159, -953574167]],
+    ['normal', 42, 'adf2e98d9f48da84', [275467781, -164408720, -520594272]],
+    ['normal', -7, '8e3ba13667de23c6', [161566656, 185699629, 369370872]],
+    ['special', 0, '3375b4b2b2c1ae70', [-2147483648, -16777217, 0]],
+    ['special', 1, '995ca1cdedc1c7d2', [-16777217, 0, -2147483648]],
+    ['special', -1, '91a897b3ed68aece', [-437269652, 1, 1562877752]],
+  ])('of int32: %s, seed %d', (values, seed, hash, first) => {
+    const data = seeded(values, seed, 3000, 'int32');
+    expect([...data.slice(0, 3)]).toEqual(first);
+    expect(digest(data)).toBe(hash);
+  });
 });
 
 describe.each(valuesKinds)('%s', (values) => {

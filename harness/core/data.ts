@@ -128,12 +128,30 @@ function special(seed: number, out: Tensor['data']): void {
   }
 }
 
+/** `normal` and `special` of int32: integers of any size, among which `special` strews those that are easily rounded or lost. */
+function wideIntegers(seed: number, out: Tensor['data']): void {
+  const key = hashSeed(seed);
+  for (let i = 0; i < out.length; i++) out[i] = draw(key, i) | 0;
+}
+
+const specialIntegers = [0, 1, -1, 2 ** 31 - 1, -(2 ** 31), 2 ** 24 + 1, -(2 ** 24) - 1, 2 ** 16];
+
+function specialInteger(seed: number, out: Tensor['data']): void {
+  wideIntegers(seed, out);
+  const key = hashSeed(seed) ^ 0x2545f491;
+  for (let i = 0; i < out.length; i++) {
+    const choice = draw(key, i);
+    if (choice % 2 === 0) out[i] = specialIntegers[(choice >>> 16) % specialIntegers.length]!;
+  }
+}
+
+const integerFills = { lattice, normal: wideIntegers, special: specialInteger };
 const fills: Record<Values, (seed: number, out: Tensor['data']) => void> = { lattice, normal, special };
 
 /** The tensor that a data specification means. Float32 data is rounded once, to nearest. */
 export function materialise(dtype: DType, shape: readonly number[], data: DataSpec): Tensor {
   const out = allocate(dtype, elementCount(shape));
-  if (data.kind === 'seeded') fills[data.values](data.seed, out);
+  if (data.kind === 'seeded') (dtype === 'int32' ? integerFills : fills)[data.values](data.seed, out);
   else for (let i = 0; i < out.length; i++) out[i] = fromJsonNumber(data.values[i]!);
   return { dtype, shape: [...shape], data: out };
 }

@@ -112,15 +112,26 @@ function kernelAt(weight: tf.Tensor, depth: number): tf.Tensor {
   return tf.reshape(tf.slice(weight, depth, 1), rest);
 }
 
+/** (H, W, 1, channels · multiplier) to (H, W, channels, multiplier). */
+function depthwiseKernel(weight: tf.Tensor, channels: number): tf.Tensor4D {
+  const [height, width, , outputs] = weight.shape as [number, number, number, number];
+  return tf.reshape(weight, [height, width, channels, outputs / channels]);
+}
+
 /** Convolution over height and width. */
 function convolve2d(x: tf.Tensor, weight: tf.Tensor, step: Extract<Step, { do: 'convolve' }>): tf.Tensor {
   const [strides, dilations] = [step.strides as Pair, step.dilations as Pair];
   // tfjs takes stride or dilation, not both: then all windows are computed and every stride-th is kept.
   const both = Math.max(...strides) > 1 && Math.max(...dilations) > 1;
   const direct: Pair = both ? [1, 1] : strides;
-  const result = groupwise(x, weight, step.groups, (part, kernel) =>
-    tf.conv2d(part as tf.Tensor4D, kernel as tf.Tensor4D, direct, 'valid', 'NHWC', dilations),
-  );
+  const convolution = (part: tf.Tensor, kernel: tf.Tensor) =>
+    tf.conv2d(part as tf.Tensor4D, kernel as tf.Tensor4D, direct, 'valid', 'NHWC', dilations);
+  // libtensorflow's depthwise kernel wants equal strides and no dilation; all others go group by group.
+  const isDepthwise =
+    step.groups > 1 && step.groups === x.shape[3] && strides[0] === strides[1] && Math.max(...dilations) === 1;
+  const result = isDepthwise
+    ? tf.depthwiseConv2d(x as tf.Tensor4D, depthwiseKernel(weight, step.groups), strides, 'valid')
+    : groupwise(x, weight, step.groups, convolution);
   return both ? every(result, [0, 0], strides) : result;
 }
 
@@ -245,7 +256,12 @@ function transposed3d(
 }
 
 function convolve(x: tf.Tensor, weight: tf.Tensor, step: Extract<Step, { do: 'convolve' }>): tf.Tensor {
-  const full = { ...step, strides: atLeastTwo(step.strides, 1), dilations: atLeastTwo(step.dilations, 1) };
+  // The axis of size 1 that is put in front of a single one moves nowhere: any stride will do, and an equal one does best.
+  const full = {
+    ...step,
+    strides: atLeastTwo(step.strides, step.strides[0]!),
+    dilations: atLeastTwo(step.dilations, 1),
+  };
   return full.strides.length === 2 ? convolve2d(x, weight, full) : convolve3d(x, weight, full);
 }
 

@@ -33,6 +33,7 @@ import {
   windowFeatures,
   windowRules,
   withChannels,
+  within,
   withParams,
   withShapes,
 } from './window.ts';
@@ -181,34 +182,36 @@ function evaluate(spec: Spec, inputs: Inputs<TensorData>, axes: number): Float64
   const inPerGroup = spec.shapes.weight![1]!;
   const outPerGroup = outChannels / groups;
 
-  let at = 0;
+  // For each tap along x, the outputs for which it lies on the input.
+  const along = Array.from({ length: x.kernel }, (_, k) =>
+    within(x.output, x.stride, k * x.dilation - x.before, x.input),
+  );
   for (let b = 0; b < batch; b++) {
     for (let co = 0; co < outChannels; co++) {
       const firstChannel = Math.floor(co / outPerGroup) * inPerGroup;
       for (let oz = 0; oz < z.output; oz++) {
         for (let oy = 0; oy < y.output; oy++) {
-          for (let ox = 0; ox < x.output; ox++) {
-            let sum = 0;
-            for (let ci = 0; ci < inPerGroup; ci++) {
-              const channel = b * inPerGroup * groups + firstChannel + ci;
-              for (let kz = 0; kz < z.kernel; kz++) {
-                const iz = oz * z.stride + kz * z.dilation - z.before;
-                if (iz < 0 || iz >= z.input) continue;
-                for (let ky = 0; ky < y.kernel; ky++) {
-                  const iy = oy * y.stride + ky * y.dilation - y.before;
-                  if (iy < 0 || iy >= y.input) continue;
-                  for (let kx = 0; kx < x.kernel; kx++) {
-                    const ix = ox * x.stride + kx * x.dilation - x.before;
-                    if (ix < 0 || ix >= x.input) continue;
-                    sum +=
-                      input[((channel * z.input + iz) * y.input + iy) * x.input + ix]! *
-                      weight![(((co * inPerGroup + ci) * z.kernel + kz) * y.kernel + ky) * x.kernel + kx]!;
-                  }
+          const row = (((b * outChannels + co) * z.output + oz) * y.output + oy) * x.output;
+          for (let ci = 0; ci < inPerGroup; ci++) {
+            const channel = b * inPerGroup * groups + firstChannel + ci;
+            for (let kz = 0; kz < z.kernel; kz++) {
+              const iz = oz * z.stride + kz * z.dilation - z.before;
+              if (iz < 0 || iz >= z.input) continue;
+              for (let ky = 0; ky < y.kernel; ky++) {
+                const iy = oy * y.stride + ky * y.dilation - y.before;
+                if (iy < 0 || iy >= y.input) continue;
+                const inputRow = ((channel * z.input + iz) * y.input + iy) * x.input;
+                const taps = (((co * inPerGroup + ci) * z.kernel + kz) * y.kernel + ky) * x.kernel;
+                for (let kx = 0; kx < x.kernel; kx++) {
+                  const tap = weight![taps + kx]!;
+                  const from = inputRow + kx * x.dilation - x.before;
+                  const { first, end } = along[kx]!;
+                  for (let ox = first; ox < end; ox++) out[row + ox]! += input[from + ox * x.stride]! * tap;
                 }
               }
             }
-            out[at++] = bias === undefined ? sum : sum + bias[co]!;
           }
+          if (bias !== undefined) for (let ox = 0; ox < x.output; ox++) out[row + ox]! += bias[co]!;
         }
       }
     }

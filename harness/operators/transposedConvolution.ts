@@ -24,6 +24,7 @@ import {
   windowFeatures,
   windowRules,
   withChannels,
+  within,
   withParams,
   withShapes,
 } from './window.ts';
@@ -202,6 +203,10 @@ function evaluate(spec: Spec, inputs: Inputs<TensorData>, axes: number): Float64
   const outPerGroup = spec.shapes.weight![1]!;
   const outChannels = outPerGroup * groups;
 
+  // For each tap along x, the inputs whose product with it lies on the output.
+  const along = Array.from({ length: x.kernel }, (_, k) =>
+    within(x.input, x.stride, k * x.dilation - x.before, x.output),
+  );
   for (let b = 0; b < batch; b++) {
     for (let ci = 0; ci < inChannels; ci++) {
       const firstChannel = Math.floor(ci / inPerGroup) * outPerGroup;
@@ -209,21 +214,20 @@ function evaluate(spec: Spec, inputs: Inputs<TensorData>, axes: number): Float64
         const channel = b * outChannels + firstChannel + co;
         for (let iz = 0; iz < z.input; iz++) {
           for (let iy = 0; iy < y.input; iy++) {
-            for (let ix = 0; ix < x.input; ix++) {
-              const value = input[(((b * inChannels + ci) * z.input + iz) * y.input + iy) * x.input + ix]!;
-              for (let kz = 0; kz < z.kernel; kz++) {
-                const oz = iz * z.stride + kz * z.dilation - z.before;
-                if (oz < 0 || oz >= z.output) continue;
-                for (let ky = 0; ky < y.kernel; ky++) {
-                  const oy = iy * y.stride + ky * y.dilation - y.before;
-                  if (oy < 0 || oy >= y.output) continue;
-                  for (let kx = 0; kx < x.kernel; kx++) {
-                    const ox = ix * x.stride + kx * x.dilation - x.before;
-                    if (ox < 0 || ox >= x.output) continue;
-                    const at = ((channel * z.output + oz) * y.output + oy) * x.output + ox;
-                    out[at]! +=
-                      value * weight![(((ci * outPerGroup + co) * z.kernel + kz) * y.kernel + ky) * x.kernel + kx]!;
-                  }
+            const inputRow = (((b * inChannels + ci) * z.input + iz) * y.input + iy) * x.input;
+            for (let kz = 0; kz < z.kernel; kz++) {
+              const oz = iz * z.stride + kz * z.dilation - z.before;
+              if (oz < 0 || oz >= z.output) continue;
+              for (let ky = 0; ky < y.kernel; ky++) {
+                const oy = iy * y.stride + ky * y.dilation - y.before;
+                if (oy < 0 || oy >= y.output) continue;
+                const row = ((channel * z.output + oz) * y.output + oy) * x.output;
+                const taps = (((ci * outPerGroup + co) * z.kernel + kz) * y.kernel + ky) * x.kernel;
+                for (let kx = 0; kx < x.kernel; kx++) {
+                  const tap = weight![taps + kx]!;
+                  const to = row + kx * x.dilation - x.before;
+                  const { first, end } = along[kx]!;
+                  for (let ix = first; ix < end; ix++) out[to + ix * x.stride]! += input[inputRow + ix]! * tap;
                 }
               }
             }

@@ -38,6 +38,12 @@ export function oncePerSpec<T>(windowsOf: (spec: Spec, axes: number) => T): (spe
   };
 }
 
+/** The positions from 0 to `count` that some factor and offset move into [0, limit): position·factor + offset, from `first` to before `end`. */
+export function within(count: number, factor: number, offset: number, limit: number): { first: number; end: number } {
+  const first = Math.max(0, Math.ceil(-offset / factor));
+  return { first, end: Math.min(count, Math.ceil((limit - offset) / factor)) };
+}
+
 /** The distance from a window's first tap to its last: dilation·(kernel − 1). */
 export function reach(window: Pick<Window, 'kernel' | 'dilation'>): number {
   return window.dilation * (window.kernel - 1);
@@ -212,7 +218,7 @@ export function windowRules(axes: number, lists: readonly string[], idle: (spec:
     ...(lists.includes('output_padding') ? [leastRule('output_padding', axes, 0)] : []),
     {
       name: 'groups ≥ 1',
-      about: '',
+      about: 'a whole number ≥ 1',
       holds: (spec) => groupsOf(spec) >= 1,
       message: (spec) => `groups must be ≥ 1: got ${groupsOf(spec)}`,
       breaks: (spec) => [0, -1, -6].map((groups) => withParams(spec, { groups })),

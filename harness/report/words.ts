@@ -19,15 +19,16 @@ function tensorWords({ shape, data, dtype }: TensorSpec): string {
   return `(${shape.join(', ')}) of ${source}${suffix}`;
 }
 
-function paramWords(value: ParamValue): string {
-  if (typeof value === 'string') return `'${value}'`;
+function paramWords(name: string, value: ParamValue): string {
+  // A value that JSON lacks is a word, but a number all the same.
+  if (typeof value === 'string') return name === 'value' ? value : `'${value}'`;
   return typeof value === 'number' ? String(value) : `[${value.join(', ')}]`;
 }
 
 /** A case on one line, as a call of torch.nn.functional. */
 export function caseWords({ op, params, inputs }: Case): string {
   const tensors = Object.entries(inputs).map(([name, spec]) => `${name}=${tensorWords(spec)}`);
-  const rest = Object.entries(params).map(([name, value]) => `${name}=${paramWords(value)}`);
+  const rest = Object.entries(params).map(([name, value]) => `${name}=${paramWords(name, value)}`);
   return `${op}(${[...tensors, ...rest].join(', ')})`;
 }
 
