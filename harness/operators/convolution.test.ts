@@ -54,6 +54,11 @@ const edges: [rule: string, inside: Spec, outside: Spec][] = [
   ['bias size', specOf({}, { bias: [2] }), specOf({}, { bias: [3] })],
   ['bias size', specOf({}, { bias: [2] }), specOf({}, { bias: [2, 1] })],
   ['same with stride 1', specOf({ padding: 'same', stride: 1 }), specOf({ padding: 'same', stride: 2 })],
+  [
+    'same with a kernel',
+    specOf({ padding: 'same', dilation: 1 }, { input: [1, 0, 5], weight: [2, 0, 0] }),
+    specOf({ padding: 'same', dilation: 2 }, { input: [1, 0, 5], weight: [2, 0, 0] }),
+  ],
   ['kernel fits', specOf({}, { weight: [2, 2, 5] }), specOf({}, { weight: [2, 2, 6] })],
   ['kernel fits', specOf({ padding: 1 }, { weight: [2, 2, 7] }), specOf({ padding: 1 }, { weight: [2, 2, 8] })],
   ['kernel fits', specOf({ dilation: 2 }), specOf({ dilation: 3 })],

@@ -109,6 +109,22 @@ function rulesOf(axes: number): Rule[] {
         ),
     },
     {
+      name: 'same with a kernel',
+      about: 'padding `"same"` with a kernel size of 0, which an idle call may have, only with dilation 0 or 1 there',
+      holds: (spec) => {
+        const dilation = axisValues(spec.params, 'dilation', axes);
+        return spec.params.padding !== 'same' || kernelOf(spec).every((size, axis) => size > 0 || dilation[axis]! <= 1);
+      },
+      message: (spec) =>
+        `padding 'same' would be negative for an empty kernel: got dilation ${JSON.stringify(spec.params.dilation)} and weight of shape ${JSON.stringify(spec.shapes.weight)}`,
+      breaks: (spec) =>
+        [2, 5].map((dilation) => {
+          const weight = [spec.shapes.weight![0]!, 0, ...new Array<number>(axes).fill(0)];
+          const empty = withShapes(spec, { input: withChannels(spec, axes, 0), weight });
+          return withParams(empty, { groups: 1, stride: 1, padding: 'same', dilation });
+        }),
+    },
+    {
       name: 'kernel fits',
       about: 'dilation·(kernel − 1) + 1 ≤ input + before + after, on every axis',
       holds: (spec) => windowsOf(spec, axes).every((window) => window.output >= 1),
