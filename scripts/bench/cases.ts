@@ -4,7 +4,7 @@ import { operators } from '../../harness/operators/index.ts';
 
 /** The backend that both sides of the benchmark run. */
 export const backend = 'tfjs-cpu';
-export const batches = 200;
+export const batches = 80;
 export const batchCases = 256;
 export const cases = batches * batchCases;
 
