@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { isSetupError } from '../scripts/setup.mjs';
 import { check } from './commands/check.ts';
+import { coverage } from './commands/coverage.ts';
 import { doctor } from './commands/doctor.ts';
 import { fuzz } from './commands/fuzz.ts';
 import { list as listAll } from './commands/list.ts';
@@ -32,14 +33,15 @@ Exit codes:
   3  the harness itself cannot work or cannot be trusted
   4  undecided: nothing was compared, a verdict is unknown, or less was done than was asked for`;
 
+const format = () =>
+  new Option('--format <format>', 'for people or for programs').choices(['pretty', 'jsonl']).default('pretty');
+
 /** Options of every command that runs cases. */
 function running(command: Command): Command {
   return command
     .option('--backend <names>', 'backends by name or module path; may be repeated or take commas', list)
     .option('--case-timeout <duration>', 'how long a single case may take (default: 2s)')
-    .addOption(
-      new Option('--format <format>', 'for people or for programs').choices(['pretty', 'jsonl']).default('pretty'),
-    );
+    .addOption(format());
 }
 
 function program(done: (exit: number) => void): Command {
@@ -82,6 +84,15 @@ function program(done: (exit: number) => void): Command {
     .argument('[names...]', 'files or ids')
     .option('--store <folder>', 'where they are (default: reports/counterexamples)')
     .action(async (names, options) => done(await replay(names, options)));
+
+  convdiff
+    .command('coverage')
+    .description('what a campaign of each operator draws: pairs and triples of parameter classes')
+    .option('--op <names>', 'operators; may be repeated or take commas (default: all)', list)
+    .option('--runs <n>', 'cases of each operator (default: 10000)')
+    .option('--seed <n>', 'where drawing begins (default: at random, printed first)')
+    .addOption(format())
+    .action((options) => done(coverage(options)));
 
   convdiff
     .command('list')

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { size } from './size.ts';
+import { seldom, size } from './size.ts';
 
 /**
  * One spatial axis as independent integers, from which a family makes a valid window: `padding` and `output_padding` are
@@ -25,9 +25,9 @@ const limits: Record<1 | 2 | 3, Limits> = {
 };
 
 /** An axis of a layer with so many. */
-export function rawAxis(axes: 1 | 2 | 3): fc.Arbitrary<RawAxis> {
+function rawAxis(axes: 1 | 2 | 3): fc.Arbitrary<RawAxis> {
   const { kernel, stride, dilation, padding, outputPadding, extra } = limits[axes];
-  return fc.record({
+  const independent = fc.record({
     kernel: size(1, ...kernel),
     stride: size(1, ...stride),
     dilation: size(1, ...dilation),
@@ -35,6 +35,50 @@ export function rawAxis(axes: 1 | 2 | 3): fc.Arbitrary<RawAxis> {
     outputPadding: size(0, ...outputPadding),
     extra: size(0, ...extra),
   });
+  // An output_padding may be as large as the stride only where the dilation is larger: rare, if all is drawn by itself.
+  return fc
+    .tuple(independent, seldom(12))
+    .map(([axis, widened]) => (widened ? { ...axis, dilation: axis.stride + 1, outputPadding: axis.stride } : axis));
+}
+
+/** How far the padding of a layer's axes goes, given their reach, dilation·(kernel − 1), and what was drawn. */
+const paddings: readonly ((reach: number, padding: number) => number)[] = [
+  (_, padding) => padding,
+  () => 0,
+  (reach, padding) => Math.min(padding, Math.max(0, reach - 1)),
+  (reach) => reach,
+  (reach, padding) => Math.max(padding, reach + 1),
+];
+
+/** What the axes of a layer have in common with its first one: mostly nothing. */
+const likenesses: readonly ((first: RawAxis, axis: RawAxis) => RawAxis)[] = [
+  (_, axis) => axis,
+  (_, axis) => axis,
+  (_, axis) => axis,
+  (first, { kernel, extra }) => ({ ...first, kernel, extra }),
+  (first, { extra }) => ({ ...first, extra }),
+  (first) => first,
+];
+
+/**
+ * All axes of a layer. If each were always drawn by itself, three of them would hardly ever be alike, or have paddings of one
+ * sort.
+ */
+export function rawAxes(axes: 1 | 2 | 3): fc.Arbitrary<RawAxis[]> {
+  const axis = rawAxis(axes);
+  return fc
+    .tuple(
+      fc.constantFrom(...paddings),
+      fc.constantFrom(...likenesses),
+      fc.tuple(...new Array<typeof axis>(axes).fill(axis)),
+    )
+    .map(([paddingOf, like, drawn]) => {
+      const padded = drawn.map((one) => ({
+        ...one,
+        padding: paddingOf(one.dilation * (one.kernel - 1), one.padding),
+      }));
+      return padded.map((one) => like(padded[0]!, one));
+    });
 }
 
 /** An axis on which nearly everything is 1 or 0. */
@@ -45,4 +89,14 @@ export const tinyAxis: fc.Arbitrary<RawAxis> = fc.record({
   padding: size(0, 1, 2),
   outputPadding: size(0, 1, 2),
   extra: size(0, 0, 1),
+});
+
+/** Any axis at all: it shrinks like this. */
+export const anyAxis: fc.Arbitrary<RawAxis> = fc.record({
+  kernel: fc.integer({ min: 1 }),
+  stride: fc.integer({ min: 1 }),
+  dilation: fc.integer({ min: 1 }),
+  padding: fc.nat(),
+  outputPadding: fc.nat(),
+  extra: fc.nat(),
 });

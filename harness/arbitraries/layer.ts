@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { ParamValue } from '../core/case.ts';
-import { type RawAxis, rawAxis, tinyAxis } from './axis.ts';
+import { anyAxis, type RawAxis, rawAxes, tinyAxis } from './axis.ts';
+import { shrinksLike } from './shrinksLike.ts';
 import { seldom, size } from './size.ts';
 
 /** How `padding` is given: explicitly, or by one of PyTorch's names. */
@@ -22,22 +23,79 @@ export interface RawLayer {
   lists: boolean;
 }
 
+type Channels = Pick<RawLayer, 'groups' | 'inChannels' | 'outChannels'>;
+
+/** Channels of every sort: in one group, in some, depthwise, and depthwise with several output channels each. */
+function rawChannels(axes: 1 | 2 | 3): fc.Arbitrary<Channels> {
+  const [usual, rare] = axes === 3 ? [2, 3] : [3, 8];
+  const of = (groups: fc.Arbitrary<number>, inChannels: fc.Arbitrary<number>, outChannels: fc.Arbitrary<number>) =>
+    fc.record({ groups, inChannels, outChannels });
+  const [one, count, several] = [fc.constant(1), size(1, usual, rare), size(2, usual, rare)];
+  const groups = axes === 3 ? size(2, 2, 3) : size(2, 3, 6);
+  return fc.oneof(
+    { arbitrary: of(one, count, count), weight: 5 },
+    { arbitrary: of(groups, several, count), weight: 1 },
+    { arbitrary: of(groups, one, one), weight: 1 },
+    { arbitrary: of(groups, one, several), weight: 1 },
+  );
+}
+
+const tinyChannels: fc.Arbitrary<Channels> = fc.record({
+  groups: size(1, 1, 3),
+  inChannels: fc.constant(1),
+  outChannels: fc.constant(1),
+});
+
+/** About how many products a layer sums, as a convolution or, with longer outputs, as a transposed one. */
+function workOf({ axes, batch, groups, inChannels, outChannels }: RawLayer): number {
+  const along = axes.map((axis) => {
+    const reach = axis.dilation * (axis.kernel - 1);
+    return axis.kernel * (1 + axis.extra * axis.stride + Math.max(reach, 2 * axis.padding - reach));
+  });
+  return along.reduce((product, length) => product * length, batch * groups * inChannels * outChannels);
+}
+
+/** Layers with more work than this are few, but would take up most of the time, or all that a case may take. */
+const muchWork = 2 ** 15;
+
+/** A layer with much work loses what it does not need to be of its sort: length, batch, channels. */
+function lightened(layer: RawLayer): RawLayer {
+  if (workOf(layer) <= muchWork) return layer;
+  const few = (count: number) => Math.min(2, count);
+  const { axes, groups, inChannels, outChannels } = layer;
+  const channels = { groups: few(groups), inChannels: few(inChannels), outChannels: few(outChannels) };
+  return { ...layer, ...channels, axes: axes.map((axis) => ({ ...axis, extra: 0 })), batch: 1 };
+}
+
 function layerOf(
-  axes: 1 | 2 | 3,
   modes: readonly PaddingMode[],
-  axis: fc.Arbitrary<RawAxis>,
-  count: fc.Arbitrary<number>,
-) {
-  return fc.record({
-    axes: fc.tuple(...new Array<typeof axis>(axes).fill(axis)) as fc.Arbitrary<RawAxis[]>,
+  axes: fc.Arbitrary<RawAxis[]>,
+  channels: fc.Arbitrary<Channels>,
+): fc.Arbitrary<RawLayer> {
+  const layer = fc.record({
+    axes,
     paddingMode: fc.constantFrom(...modes),
     batch: size(1, 2, 4),
     unbatched: seldom(6),
-    groups: fc.oneof({ arbitrary: fc.constant(1), weight: 2 }, { arbitrary: size(1, 3, 6), weight: 1 }),
-    inChannels: count,
-    outChannels: count,
     bias: seldom(3),
     lists: seldom(4),
+  });
+  return fc.tuple(layer, channels).map(([rest, own]) => lightened({ ...rest, ...own }));
+}
+
+/** Any layer at all: it shrinks like this. */
+function anyLayer(axes: number, modes: readonly PaddingMode[]): fc.Arbitrary<RawLayer> {
+  const count = fc.integer({ min: 1 });
+  return fc.record({
+    axes: fc.tuple(...new Array<typeof anyAxis>(axes).fill(anyAxis)),
+    paddingMode: fc.constantFrom(...modes),
+    batch: count,
+    unbatched: fc.boolean(),
+    groups: count,
+    inChannels: count,
+    outChannels: count,
+    bias: fc.boolean(),
+    lists: fc.boolean(),
   });
 }
 
@@ -46,10 +104,12 @@ function layerOf(
  * otherwise.
  */
 export function rawLayer(axes: 1 | 2 | 3, modes: readonly PaddingMode[]): fc.Arbitrary<RawLayer> {
-  return fc.oneof(
-    { arbitrary: layerOf(axes, modes, rawAxis(axes), axes === 3 ? size(1, 2, 5) : size(1, 3, 8)), weight: 9 },
-    { arbitrary: layerOf(axes, modes, tinyAxis, fc.constant(1)), weight: 1 },
+  const tinyAxes = fc.tuple(...new Array<typeof tinyAxis>(axes).fill(tinyAxis));
+  const drawn = fc.oneof(
+    { arbitrary: layerOf(modes, rawAxes(axes), rawChannels(axes)), weight: 9 },
+    { arbitrary: layerOf(modes, tinyAxes, tinyChannels), weight: 1 },
   );
+  return shrinksLike(drawn, anyLayer(axes, modes));
 }
 
 /** The layer in which everything is 1 or 0. */

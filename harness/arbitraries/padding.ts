@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { JsonNumber } from '../core/case.ts';
 import { fromJsonNumber, toJsonNumber } from '../core/json.ts';
+import { shrinksLike } from './shrinksLike.ts';
 import { seldom, size } from './size.ts';
 
 export type PadMode = 'constant' | 'reflect' | 'replicate' | 'circular';
@@ -26,54 +27,87 @@ export interface RawPadding {
   int32: boolean;
 }
 
-/** A pad or, where it is negative, a crop; shrinks to 0. */
-const width = fc.oneof(
-  { arbitrary: fc.integer({ min: -2, max: 3 }), weight: 8 },
+const padOrCrop = fc.oneof(
+  { arbitrary: fc.integer({ min: -2, max: 3 }), weight: 9 },
   { arbitrary: fc.integer({ min: -5, max: 9 }), weight: 1 },
-  { arbitrary: fc.constant(0), weight: 1 },
 );
 
-const axis: fc.Arbitrary<RawPadAxis> = fc.record({ before: width, after: width, extra: size(0, 2, 8) });
+/** How much is added at an end, or, where it is negative, cropped: both, pads alone, crops alone, neither. */
+const widths: readonly fc.WeightedArbitrary<number>[] = [
+  { arbitrary: padOrCrop, weight: 4 },
+  { arbitrary: size(0, 3, 9), weight: 3 },
+  { arbitrary: size(0, 2, 5).map((crop) => 0 - crop), weight: 2 },
+  { arbitrary: fc.constant(0), weight: 1 },
+];
+
+/**
+ * The padded axes. If each end were always drawn by itself, those of several axes would hardly ever be padded alone, cropped
+ * alone, or equal.
+ */
+function rawPadAxes(minLength: number, maxLength: number): fc.Arbitrary<RawPadAxis[]> {
+  const axesOf = (width: fc.Arbitrary<number>) =>
+    fc.array(fc.record({ before: width, after: width, extra: size(0, 2, 8) }), { minLength, maxLength });
+  const axes = fc.oneof(...widths.map(({ arbitrary, weight }) => ({ arbitrary: axesOf(arbitrary), weight })));
+  return fc
+    .tuple(axes, seldom(4))
+    .map(([drawn, equal]) => (equal ? drawn.map((axis) => ({ ...axis, after: axis.before })) : drawn));
+}
 
 /** Values that are easily lost on the way: through float32, through JSON, through a sum with 0. */
-const notable: readonly number[] = [
-  -1,
-  0.1,
-  -2.5,
-  -0,
-  Number.NaN,
-  Number.POSITIVE_INFINITY,
-  Number.NEGATIVE_INFINITY,
-  2 ** -140,
-  2 ** 24 + 1,
-  2 ** 31 - 1,
-  -(2 ** 31),
-];
+const notable: readonly number[] = [-1, 0.1, -2.5, 2 ** -140, 2 ** 24 + 1, 2 ** 31 - 1, -(2 ** 31)];
 const largest = (2 - 2 ** -23) * 2 ** 127;
 
 const value: fc.Arbitrary<JsonNumber> = fc
   .oneof(
-    { arbitrary: fc.constantFrom(...notable), weight: 3 },
+    { arbitrary: fc.constantFrom(...notable), weight: 2 },
+    { arbitrary: fc.constant(-0), weight: 1 },
+    { arbitrary: fc.constant(Number.NaN), weight: 1 },
+    { arbitrary: fc.constantFrom(Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY), weight: 1 },
     { arbitrary: fc.double({ min: -largest, max: largest }), weight: 1 },
   )
   .map(toJsonNumber, (spelled) => fromJsonNumber(spelled as JsonNumber));
 
-const valueParts = { valueKind: size(0, 0, 2), value: fc.noShrink(value), int32: seldom(4) };
+/** Any padding at all, in these modes and with so many axes: it shrinks like this. */
+function anyPadding(
+  modes: readonly PadMode[],
+  valueKind: fc.Arbitrary<number>,
+  padded: fc.ArrayConstraints,
+  leading: fc.ArrayConstraints,
+): fc.Arbitrary<RawPadding> {
+  return fc.record({
+    mode: fc.constantFrom(...modes),
+    axes: fc.array(fc.record({ before: fc.integer(), after: fc.integer(), extra: fc.nat() }), padded),
+    leading: fc.array(fc.integer({ min: 1 }), leading),
+    valueKind,
+    value: fc.noShrink(value),
+    int32: fc.boolean(),
+  });
+}
 
 /** Padding with a value: any number of trailing axes. */
-export const rawConstantPadding: fc.Arbitrary<RawPadding> = fc.record({
-  mode: fc.constant<PadMode>('constant'),
-  axes: fc.array(axis, { maxLength: 4 }),
-  leading: fc.array(size(1, 2, 4), { maxLength: 2 }),
-  ...valueParts,
-  valueKind: fc.integer({ min: 0, max: 2 }),
-});
+export const rawConstantPadding: fc.Arbitrary<RawPadding> = shrinksLike(
+  fc.record({
+    mode: fc.constant<PadMode>('constant'),
+    axes: rawPadAxes(0, 4),
+    leading: fc.array(size(1, 2, 4), { maxLength: 2 }),
+    valueKind: fc.constantFrom(0, 1, 2, 2),
+    value,
+    int32: seldom(4),
+  }),
+  anyPadding(['constant'], fc.integer({ min: 0, max: 2 }), {}, {}),
+);
+
+const elementModes: readonly PadMode[] = ['reflect', 'replicate', 'circular'];
 
 /** Padding with the input's own elements: one to three axes, with channels and perhaps a batch in front. */
-export const rawModePadding: fc.Arbitrary<RawPadding> = fc.record({
-  mode: fc.constantFrom<PadMode>('reflect', 'replicate', 'circular'),
-  axes: fc.array(axis, { minLength: 1, maxLength: 3 }),
-  leading: fc.array(size(1, 2, 4), { minLength: 1, maxLength: 2 }),
-  ...valueParts,
-  valueKind: fc.constant(0),
-});
+export const rawModePadding: fc.Arbitrary<RawPadding> = shrinksLike(
+  fc.record({
+    mode: fc.constantFrom(...elementModes),
+    axes: rawPadAxes(1, 3),
+    leading: fc.array(size(1, 2, 4), { minLength: 1, maxLength: 2 }),
+    valueKind: fc.constant(0),
+    value: fc.constant(-1),
+    int32: seldom(4),
+  }),
+  anyPadding(elementModes, fc.constant(0), { minLength: 1, maxLength: 3 }, { minLength: 1, maxLength: 2 }),
+);

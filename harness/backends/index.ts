@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { pythonPath, root } from '../../scripts/setup.mjs';
+import { nativeFeatures } from '../lowering/native.ts';
+import type { Call } from '../operators/call.ts';
 import type { Launch } from '../processes/channel.ts';
 
 /** A backend that comes with convdiff. */
@@ -10,6 +12,8 @@ export interface BuiltIn {
   /** The set-up steps that it needs. */
   needs: readonly string[];
   launch: Launch;
+  /** The features that set a call apart for this backend, beside those of the operator. */
+  features?(call: Call): string[];
 }
 
 const workerPath = join(root, 'dist/harness/processes/worker.js');
@@ -30,16 +34,25 @@ function quietTensorflow(backend: BuiltIn): BuiltIn {
   return { ...backend, launch: { ...backend.launch, env } };
 }
 
+function native(backend: BuiltIn): BuiltIn {
+  return { ...backend, features: nativeFeatures };
+}
+
 /** All built-in backends, in the order in which people list them. A new one is one file and one line here. */
 export const builtIns: readonly BuiltIn[] = [
   javascript('reference', 'the definition, in plain TypeScript'),
   javascript('tfjs-cpu', 'TensorFlow.js, plain JavaScript kernels, padding made explicit'),
   javascript('tfjs-wasm', 'TensorFlow.js, WebAssembly kernels, padding made explicit'),
   quietTensorflow(javascript('tfjs-node', 'TensorFlow.js on libtensorflow, padding made explicit', ['tfjs-node'])),
+  native(javascript('tfjs-cpu-native', "as tfjs-cpu, with tfjs's own padding arguments")),
+  native(javascript('tfjs-wasm-native', "as tfjs-wasm, with tfjs's own padding arguments")),
+  native(
+    quietTensorflow(javascript('tfjs-node-native', "as tfjs-node, with tfjs's own padding arguments", ['tfjs-node'])),
+  ),
 ];
 
 /** What a campaign runs where nobody says otherwise. */
-export const defaultBackends: readonly string[] = builtIns.map(({ name }) => name);
+export const defaultBackends: readonly string[] = ['reference', 'tfjs-cpu', 'tfjs-wasm', 'tfjs-node'];
 
 /** The oracle's process: PyTorch. */
 export function oracleLaunch(): Launch {

@@ -1,7 +1,4 @@
-import '@tensorflow/tfjs-backend-cpu';
-import * as tf from '@tensorflow/tfjs-core';
+import './runtimes/cpu.ts';
 import { tfjsBackend } from './tfjs.ts';
-
-await tf.setBackend('cpu');
 
 export default tfjsBackend('tfjs-cpu');

@@ -186,7 +186,7 @@ export class Campaign {
 
   async #lookInto(drawn: Drawn, { contender, before, past }: Judgement, mismatch: Mismatch): Promise<void> {
     const lock = lockOf(drawn.call, contender.name, mismatch);
-    const features = featuresOf(drawn.call, mismatch);
+    const features = featuresOf(drawn.call, contender.name, mismatch);
     const alike = this.#findings.some(
       (finding) =>
         lockOf(finding.failure.call, contender.name, finding.failure.mismatch) === lock &&
@@ -221,7 +221,7 @@ export class Campaign {
 
   /** Saves what a failure came to, and reports it unless its signature has been seen. A known issue is not saved again. */
   #note(contender: Contender, counterexample: Counterexample, failure: Failure): void {
-    const features = featuresOf(failure.call, failure.mismatch);
+    const features = featuresOf(failure.call, contender.name, failure.mismatch);
     const { signature, op, backend, kind } = counterexample;
     const recognisable = { op, backend, kind, version: contender.version, features };
     const knownIssue = recognise(this.#options.knownIssues, recognisable);

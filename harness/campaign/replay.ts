@@ -11,7 +11,7 @@ const unstableTries = 10;
 
 /** The verdict on a saved counterexample now, from its values alone, in a process of its own. */
 export async function replayOn(
-  { case: testCase, before, kind }: Counterexample,
+  { case: testCase, before, kind }: Pick<Counterexample, 'case' | 'before' | 'kind'>,
   contender: Contender,
   oracle: Oracle,
 ): Promise<Verdict> {

@@ -56,7 +56,7 @@ describe('a signature', () => {
 
   test('of what is taken though it is invalid names the rule that it breaks, and no more', () => {
     const call = callOf({ stride: 0, padding: 3 });
-    expect(featuresOf(call, wrong('acceptance'))).toEqual(['takes: stride ≥ 1']);
+    expect(featuresOf(call, 'mine', wrong('acceptance'))).toEqual(['takes: stride ≥ 1']);
     expect(signed(call, wrong('acceptance'))).toBe('conv1d/mine/acceptance/takes: stride ≥ 1');
   });
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { builtIns } from '../backends/index.ts';
 import type { Verdict } from '../core/verdict.ts';
 import type { Call } from '../operators/call.ts';
 
@@ -16,6 +17,7 @@ function sortOf(call: Call, mismatch: Mismatch): string[] {
   if (culprit === null) return [];
   const [want, got] = [classOf(culprit.want), classOf(culprit.got)];
   if (want !== 'finite' || got !== 'finite') return [`wanted ${want}`, `got ${got}`];
+  if (culprit.want === culprit.got) return ['sign of zero'];
   return culprit.allowed > 0 ? ['not exact'] : [];
 }
 
@@ -29,16 +31,19 @@ export function lockOf(call: Call, backend: string, mismatch: Mismatch): string 
 }
 
 /** The features of a failing call: what sets it apart from the plainest call, and what sort of failure it is. */
-export function featuresOf(call: Call, mismatch: Mismatch): string[] {
+export function featuresOf(call: Call, backend: string, mismatch: Mismatch): string[] {
   const sort = sortOf(call, mismatch);
-  if (call.refusal === null) return [...sort, ...call.operator.features(call.spec)];
+  if (call.refusal === null) {
+    const own = builtIns.find(({ name }) => name === backend)?.features?.(call) ?? [];
+    return [...sort, ...call.operator.features(call.spec), ...own];
+  }
   // An invalid call cannot be measured: which rule it breaks is what counts.
   return mismatch.kind === 'acceptance' ? sort : [...sort, `invalid: ${call.refusal.rule}`];
 }
 
 /** What makes two failures the same bug: operator, backend, kind, and the features of the minimal case. */
 export function signatureOf(call: Call, backend: string, mismatch: Mismatch, needsHistory: boolean): string {
-  const features = [...featuresOf(call, mismatch), ...(needsHistory ? ['history'] : [])];
+  const features = [...featuresOf(call, backend, mismatch), ...(needsHistory ? ['history'] : [])];
   return `${call.case.op}/${backend}/${mismatch.kind}/${features.length === 0 ? 'plain' : features.join('+')}`;
 }
 

@@ -65,7 +65,7 @@ export class CaseRun {
 
   #knownIssueOf(call: Call, { name, version }: Contender, verdict: Verdict): KnownIssue | null {
     if (verdict.verdict !== 'mismatch') return null;
-    const features = featuresOf(call, verdict);
+    const features = featuresOf(call, name, verdict);
     return recognise(this.#knownIssues, { op: call.case.op, backend: name, version, kind: verdict.kind, features });
   }
 

@@ -42,7 +42,7 @@ function defined(call: Call): { shape: number[]; data: number[] } {
 
 /** Values as the output's dtype has them. The sign of a zero counts only where values are copied. */
 function values({ operator, spec }: Call, data: number[]): number[] {
-  const rounded = data.map(spec.dtypes.input === 'int32' ? Math.trunc : Math.fround);
+  const rounded = data.map(spec.dtypes.input === 'int32' ? (value) => Math.trunc(value) + 0 : Math.fround);
   return operator.rounding === null ? rounded : rounded.map((value) => value + 0);
 }
 

@@ -25,7 +25,7 @@ export interface PadAxis {
   after: number;
 }
 
-function modeOf(spec: Pick<Spec, 'params'>): PadMode {
+export function modeOf(spec: Pick<Spec, 'params'>): PadMode {
   return spec.params.mode as PadMode;
 }
 
@@ -33,12 +33,12 @@ function padOf(spec: Pick<Spec, 'params'>): readonly number[] {
   return spec.params.pad as readonly number[];
 }
 
-function paddingValue(spec: Pick<Spec, 'params'>): number {
+export function paddingValue(spec: Pick<Spec, 'params'>): number {
   return fromJsonNumber(spec.params.value as JsonNumber);
 }
 
 /** The padded axes, the last dimension first. */
-function axesOf(spec: Spec): PadAxis[] {
+export function axesOf(spec: Spec): PadAxis[] {
   const pad = padOf(spec);
   const { input } = spec.shapes;
   return Array.from({ length: pad.length / 2 }, (_, i) => ({
@@ -53,7 +53,7 @@ function outputSize({ size, before, after }: PadAxis): number {
 }
 
 /** How many elements negative pads take away. */
-function cropped({ before, after }: Pick<PadAxis, 'before' | 'after'>): number {
+export function cropped({ before, after }: Pick<PadAxis, 'before' | 'after'>): number {
   return Math.max(0, -before) + Math.max(0, -after);
 }
 
@@ -398,7 +398,8 @@ function smallest(mode: PadMode, { before, after }: Pick<PadAxis, 'before' | 'af
 function toSpec(raw: RawPadding): Spec {
   const { mode, axes, leading, valueKind, int32 } = raw;
   const dtype: DType = int32 ? 'int32' : 'float32';
-  const drawn = fits(fromJsonNumber(raw.value), dtype) ? raw.value : 2;
+  const adds = axes.some(({ before, after }) => before > 0 || after > 0);
+  const drawn = !adds || fits(fromJsonNumber(raw.value), dtype) ? raw.value : 2;
   const padded = axes.map((axis) => smallest(mode, axis) + axis.extra);
   return {
     params: {

@@ -18,14 +18,15 @@ const issue = {
   schema: 'convdiff/known-issue@1',
   title: 'NaN is lost',
   ops: ['conv1d', 'conv_transpose1d'],
-  backend: 'mine',
+  backends: ['mine', 'mine-native'],
   versions: ['1.0', '1.1'],
-  kind: 'value',
+  kinds: ['value', 'unstable'],
   features: ['wanted NaN', 'bias'],
   without: ['groups', 'dilation'],
   explanation: 'max(x, 0)',
   upstream: null,
   case: { schema: 'convdiff/case@1', op: 'conv1d', inputs: { input: tensor, weight: tensor } },
+  before: [],
 };
 
 function write(name: string, json: unknown): void {
@@ -44,6 +45,16 @@ describe('a failure is recognised', () => {
   test('by operator, backend, release, kind and features, with whatever else it has', () => {
     write('nan.json', issue);
     expect(recognise(readKnownIssues(folder), failure)?.id).toBe('nan');
+  });
+
+  test.each([
+    ['operators', { op: 'conv_transpose1d' }],
+    ['backends', { backend: 'mine-native' }],
+    ['releases', { version: '1.0' }],
+    ['kinds', { kind: 'unstable' }],
+  ])('by any of its %s', (_, change) => {
+    write('nan.json', issue);
+    expect(recognise(readKnownIssues(folder), { ...failure, ...change })?.id).toBe('nan');
   });
 
   test.each([
@@ -74,8 +85,9 @@ test('no folder is no known issue', () => {
 test.each<[string, object, RegExp]>([
   ['an unknown key', { ...issue, excuse: 'x' }, /excuse/],
   ['no explanation', { ...issue, explanation: undefined }, /explanation/],
-  ['an unknown kind', { ...issue, kind: 'odd' }, /kind/],
+  ['an unknown kind', { ...issue, kinds: ['odd'] }, /kinds/],
   ['a bad case', { ...issue, case: { schema: 'convdiff/case@1' } }, /case: op/],
+  ['a bad earlier case', { ...issue, before: [issue.case, {}] }, /before\[1\]: /],
 ])('a bad file is refused: %s', (_, json, message) => {
   write('bad.json', json);
   const read = () => readKnownIssues(folder);

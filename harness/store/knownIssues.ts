@@ -11,10 +11,12 @@ const schema = z.strictObject({
   title: z.string(),
   /** The operators that it shows in. */
   ops: z.array(z.string()),
-  backend: z.string(),
-  /** Releases of the backend that have it. */
+  /** The backends that it shows on. */
+  backends: z.array(z.string()),
+  /** Releases of these backends that have it. */
   versions: z.array(z.string()),
-  kind: z.enum(mismatchKinds),
+  /** What it may come out as. */
+  kinds: z.array(z.enum(mismatchKinds)),
   /** Features that a failing case must have. */
   features: z.array(z.string()),
   /** Features that it must not have. */
@@ -23,15 +25,17 @@ const schema = z.strictObject({
   explanation: z.string(),
   /** Where the backend's authors have it, or null. */
   upstream: z.string().nullable(),
-  /** The smallest case that shows it. */
+  /** The smallest case that shows it, and what has to run before it in the same process. */
   case: z.unknown(),
+  before: z.array(z.unknown()),
 });
 
 /** A defect of a released backend that we know of: counted where it shows, and not reported again. */
-export interface KnownIssue extends Omit<z.infer<typeof schema>, 'case'> {
+export interface KnownIssue extends Omit<z.infer<typeof schema>, 'case' | 'before'> {
   /** Its file's name, without the ending. */
   id: string;
   case: Case;
+  before: Case[];
 }
 
 /** All known issues in a folder. Throws UsageError on a bad file. */
@@ -47,7 +51,12 @@ export function readKnownIssues(folder: string): KnownIssue[] {
         const issue = parsed.error.issues[0]!;
         throw new UsageError(`${file}: ${issue.path.join('.')}: ${issue.message}`);
       }
-      return { ...parsed.data, id: name.replace(/\.json$/, ''), case: parseCase(parsed.data.case, `${file}: case`) };
+      return {
+        ...parsed.data,
+        id: name.replace(/\.json$/, ''),
+        case: parseCase(parsed.data.case, `${file}: case`),
+        before: parsed.data.before.map((json, i) => parseCase(json, `${file}: before[${i}]`)),
+      };
     });
 }
 
@@ -64,9 +73,9 @@ export interface Recognisable {
 export function recognise(issues: readonly KnownIssue[], failure: Recognisable): KnownIssue | null {
   const explains = (issue: KnownIssue): boolean =>
     issue.ops.includes(failure.op) &&
-    issue.backend === failure.backend &&
+    issue.backends.includes(failure.backend) &&
     issue.versions.includes(failure.version) &&
-    issue.kind === failure.kind &&
+    issue.kinds.some((kind) => kind === failure.kind) &&
     issue.features.every((feature) => failure.features.includes(feature)) &&
     !issue.without.some((feature) => failure.features.includes(feature));
   return issues.find(explains) ?? null;

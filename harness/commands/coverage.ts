@@ -1,0 +1,36 @@
+import { randomInt } from 'node:crypto';
+import { coverageOf, leastTriples, shortfallOf } from '../coverage/coverage.ts';
+import { coverageLine, coverageText } from '../report/coverage.ts';
+import { type CommonOptions, integerOf, opsOf } from './options.ts';
+
+export interface CoverageOptions extends Pick<CommonOptions, 'format'> {
+  op?: string[];
+  runs?: string;
+  seed?: string;
+}
+
+/** Cases of each operator where nobody says how many. */
+const defaultRuns = 10_000;
+
+/** What a campaign of each operator would draw; see docs/explanation/coverage.md. Returns the exit code. */
+export function coverage(options: CoverageOptions): number {
+  const ops = opsOf(options.op);
+  const seed =
+    options.seed === undefined ? randomInt(2 ** 31) : integerOf('--seed', options.seed, Number.MIN_SAFE_INTEGER);
+  const runs = options.runs === undefined ? defaultRuns : integerOf('--runs', options.runs, 1);
+  const { stdout, stderr } = process;
+  const [toPeople, wordsOf] = options.format === 'jsonl' ? [stderr, coverageLine] : [stdout, coverageText];
+
+  toPeople.write(`seed ${seed}\n`);
+  const shortfalls: string[] = [];
+  for (const op of ops) {
+    const found = coverageOf(op, seed, runs);
+    stdout.write(`${wordsOf(found)}\n`);
+    const shortfall = shortfallOf(found);
+    if (shortfall !== null) shortfalls.push(shortfall);
+  }
+  const goal = `all feasible pairs and ${leastTriples * 100} % of the feasible triples`;
+  if (shortfalls.length === 0) toPeople.write(`enough: ${goal} were drawn\n`);
+  else toPeople.write(`not enough, which is ${goal}: ${shortfalls.join('; ')}\n`);
+  return shortfalls.length === 0 ? 0 : 1;
+}
