@@ -126,7 +126,10 @@ function rulesOf(axes: number): Rule[] {
         return [beyond(axes - 1, 0), beyond(axes - 1, 9), beyond(0, 0)];
       },
     },
-    inputSizeRule(axes),
+    inputSizeRule(axes, (spec) => {
+      const weight = [...spec.shapes.weight!.slice(0, 2), ...new Array<number>(axes).fill(1)];
+      return withParams(withShapes(spec, { weight }), { padding: 1 });
+    }),
   ];
 }
 
