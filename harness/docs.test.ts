@@ -96,7 +96,7 @@ describe('commands', () => {
   test('have the options that the pages give them', () => {
     const lines = [
       ...all.matchAll(/npm run -s convdiff -- ([a-z]+)([^`\n#]*)/g),
-      ...all.matchAll(/^`(fuzz|check|try|replay) ([^`]*)`$/gm),
+      ...all.matchAll(/^`(fuzz|check|try|replay|coverage) ([^`]*)`$/gm),
     ];
     for (const command of new Set(lines.map(([, name]) => name!))) {
       const options = lines

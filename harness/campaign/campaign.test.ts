@@ -69,7 +69,7 @@ const bugs: [string, string, number, number, number, OpName[]?][] = [
   ['segfaults', 'crash', 64, 2, 0],
   ['aborts', 'crash', 24, 8, 0],
   ['hangs', 'timeout', 16, 2, 0],
-  ['never-resolves', 'timeout', 32, 4, 0],
+  ['never-resolves', 'timeout', 64, 4, 0],
   ['third-call', 'value', 64, 2, 2],
   ['stale-cache', 'value', 256, 2, 1],
   ['kernel-transposed', 'value', 256, 8, 0, ['conv2d', 'conv3d', 'conv_transpose2d']],

@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { root } from '../../scripts/setup.mjs';
 import { operators } from '../operators/index.ts';
 import { type Coverage, coverageOf, drawsOf, modelOf, shortfallOf } from './coverage.ts';
 import { assignments, boundDimensions, brokenBy, classesOf } from './model.ts';
@@ -13,6 +16,13 @@ describe.each(operators.map((operator) => [operator.name, operator] as const))('
     expect(new Set(names).size).toBe(names.length);
     for (const { classes } of model.dimensions) expect(new Set(classes).size).toBe(classes.length);
     for (const { on } of model.constraints) expect(on.filter((name) => !names.includes(name))).toEqual([]);
+  });
+
+  test('its dimensions, classes and constraints are explained', () => {
+    const page = readFileSync(join(root, 'docs/explanation/coverage.md'), 'utf8');
+    const words = model.dimensions.flatMap(({ name, classes }) => [name, ...classes.map((one) => `\`${one}\``)]);
+    const whys = model.constraints.map(({ why }) => why);
+    expect([...words, ...whys].filter((one) => !page.includes(one))).toEqual([]);
   });
 
   test('every constraint forbids something that the others allow', () => {

@@ -270,7 +270,7 @@ export function biasRule(outChannels: (spec: Spec) => number): Rule {
  * Input axes of size 0 are taken only where there is nothing to compute anyway. `roomy`: the spec with a window that gives an
  * output for such an input as well, so that no other rule refuses it first.
  */
-export function inputSizeRule(axes: number, roomy: (spec: Spec) => Spec = (spec) => spec): Rule {
+export function inputSizeRule(axes: number, roomy: (spec: Spec) => Spec): Rule {
   return {
     name: 'input not empty',
     about: 'every spatial axis has size ≥ 1, unless the batch is 0 or there are no input channels',

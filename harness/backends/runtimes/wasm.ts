@@ -1,6 +1,10 @@
 import { setThreadsCount } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 
+/** Each instance listens to these for as long as the process lives, and is kept alive by it. */
+const events = ['uncaughtException', 'unhandledRejection'] as const;
+const others = new Set(events.flatMap((event) => process.rawListeners(event)));
+
 // One thread: cases are small, and worker threads are no help to anyone here.
 setThreadsCount(1);
 await tf.setBackend('wasm');
@@ -10,9 +14,13 @@ await tf.setBackend('wasm');
  * later calls would use: they would trap, or go wrong in turn, where nothing is wrong with them.
  */
 export async function restart(): Promise<void> {
-  // The old instance is not to be trusted with its own clean-up either; each one also left a listener on this process.
+  // The old instance is not to be trusted with its own clean-up either.
   tf.backend().dispose = () => {};
-  for (const event of ['uncaughtException', 'unhandledRejection']) process.removeAllListeners(event);
+  for (const event of events) {
+    for (const listener of process.rawListeners(event)) {
+      if (!others.has(listener)) process.off(event, listener as () => void);
+    }
+  }
   tf.engine().reset();
   await tf.setBackend('wasm');
 }
