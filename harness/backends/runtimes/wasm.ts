@@ -5,9 +5,21 @@ import * as tf from '@tensorflow/tfjs-core';
 const events = ['uncaughtException', 'unhandledRejection'] as const;
 const others = new Set(events.flatMap((event) => process.rawListeners(event)));
 
+/** Elements that are allocated and freed first, more than nearly all cases need. */
+const room = 2 ** 20;
+
+/**
+ * A new instance. On a heap that is still small its allocator refuses now and then what XNNPACK asks for, and tfjs takes what lies
+ * in the output's memory for the result; a heap that was large once does not do so.
+ */
+async function start(): Promise<void> {
+  await tf.setBackend('wasm');
+  tf.zeros([room]).dispose();
+}
+
 // One thread: cases are small, and worker threads are no help to anyone here.
 setThreadsCount(1);
-await tf.setBackend('wasm');
+await start();
 
 /**
  * A new instance in place of one whose kernel has failed. What such a kernel wrote beyond its output lies on the heap that all
@@ -22,5 +34,5 @@ export async function restart(): Promise<void> {
     }
   }
   tf.engine().reset();
-  await tf.setBackend('wasm');
+  await start();
 }
