@@ -3,13 +3,22 @@ import type { Backend } from '../core/backend.ts';
 import { type Inputs, mapInputs } from '../core/case.ts';
 import { type DType, sameShape, type Tensor } from '../core/tensor.ts';
 import {
+  cropped,
+  depthwiseKernel,
+  grownBy,
+  kernelLast,
+  surrounded,
+  toChannelsFirst,
+  toChannelsLast,
+} from '../lowering/layout.ts';
+import {
   type NativeCall,
   type NativeConvolution,
   type NativePad,
   type NativeTransposed,
   nativeCallOf,
 } from '../lowering/native.ts';
-import type { Width } from '../lowering/plan.ts';
+import { none, type Width } from '../lowering/plan.ts';
 import { operatorOf } from '../operators/index.ts';
 import { refusalOf } from '../operators/operator.ts';
 import { checkedSpec } from './reference.ts';
@@ -22,55 +31,20 @@ type Pair = [number, number];
 type Triple = [number, number, number];
 type Operands = Inputs<tf.Tensor>;
 
-/** `tf.transpose`, which traps on wasm where there are no elements. */
-function transposed(x: tf.Tensor, dimensions: readonly number[]): tf.Tensor {
-  const order = [...dimensions];
-  return x.size > 0 ? tf.transpose(x, order) : tf.zeros(order.map((dimension) => x.shape[dimension]!));
-}
-
-function spatialOf(x: tf.Tensor): number[] {
-  return Array.from({ length: x.rank - 2 }, (_, i) => i + 2);
-}
-
-/** (N, C, …) to (N, …, C). */
-function channelsLast(x: tf.Tensor): tf.Tensor {
-  return transposed(x, [0, ...spatialOf(x), 1]);
-}
-
-/** (N, …, C) to (N, C, …). */
-function channelsFirst(x: tf.Tensor): tf.Tensor {
-  return transposed(x, [0, x.rank - 1, ...spatialOf(x).map((dimension) => dimension - 1)]);
-}
-
-/** A kernel (a, b, …) to (…, b, a). */
-function kernelLast(weight: tf.Tensor): tf.Tensor {
-  return transposed(weight, [...spatialOf(weight), 1, 0]);
-}
-
 /** The tensor with its spatial axes, from dimension `at` on, made up to so many. */
 function withAxes(x: tf.Tensor, axes: number, at: number): tf.Tensor {
   return x.rank - 2 < axes ? tf.expandDims(x, at) : x;
 }
 
-/**
- * Zeros around the spatial axes of (N, …, C), or a shorter end where a width is negative. Without `tf.pad`: a wasm instance that
- * has once padded with NaN may do so for ever.
- */
+/** Zeros around the spatial axes of (N, …, C), or a shorter end where a width is negative. */
 function widened(x: tf.Tensor, widths: readonly Width[]): tf.Tensor {
-  return widths.reduce((inner, { before, after }, i) => {
-    const axis = i + 1;
-    const resized = (size: number) => inner.shape.map((old, dimension) => (dimension === axis ? size : old));
-    const size = inner.shape[axis]! + Math.min(0, after);
-    const kept = after < 0 ? tf.slice(inner, new Array<number>(inner.rank).fill(0), resized(size)) : inner;
-    const zeros = (count: number) => (count > 0 ? [tf.zeros(resized(count))] : []);
-    const parts = [...zeros(before), kept, ...zeros(after)];
-    return parts.length === 1 ? kept : tf.concat(parts, axis);
-  }, x);
+  const all = [none, ...widths, none];
+  return surrounded(cropped(x, all)!, grownBy(all), 0);
 }
 
 function convolve(native: NativeConvolution, { input, weight }: Operands): tf.Tensor {
   const axes = native.strides.length;
-  const x = widened(withAxes(channelsLast(input), axes, 1), native.first);
+  const x = widened(withAxes(toChannelsLast(input), axes, 1), native.first);
   const [strides, dilations] = [native.strides as number[], native.dilations as number[]];
   const pad = native.pad as 'valid';
   switch (native.call) {
@@ -95,26 +69,15 @@ function convolve(native: NativeConvolution, { input, weight }: Operands): tf.Te
         dilations as Triple,
       );
     case 'depthwiseConv2d': {
-      // (in·multiplier, 1, …) is (in, multiplier, …) row by row, and tfjs wants (…, in, multiplier).
-      const [outChannels, , ...kernel] = weight!.shape as Triple;
-      const channels = input.shape[1]!;
-      const split = tf.reshape(weight!, [channels, outChannels / channels, ...kernel]);
-      const filter = withAxes(transposed(split, [...spatialOf(split), 0, 1]), axes, 0);
-      return tf.depthwiseConv2d(
-        x as tf.Tensor4D,
-        filter as tf.Tensor4D,
-        strides as Pair,
-        pad,
-        'NHWC',
-        dilations as Pair,
-      );
+      const filter = depthwiseKernel(withAxes(kernelLast(weight!), axes, 0), input.shape[1]!);
+      return tf.depthwiseConv2d(x as tf.Tensor4D, filter, strides as Pair, pad, 'NHWC', dilations as Pair);
     }
   }
 }
 
 function convolveTransposed(native: NativeTransposed, { input, weight }: Operands): tf.Tensor {
   const axes = native.strides.length;
-  const x = withAxes(channelsLast(input), axes, 1);
+  const x = withAxes(toChannelsLast(input), axes, 1);
   const filter = withAxes(kernelLast(weight!), axes, 0);
   const shape = native.outputShape as number[];
   const pad = native.pad as 'valid';
@@ -138,7 +101,7 @@ function convolveTransposed(native: NativeTransposed, { input, weight }: Operand
 /** A layer's result in PyTorch's layout: its bias added, its channels second, and without a height that it was lent. */
 function finished(y: tf.Tensor, { input, bias }: Operands): tf.Tensor {
   const biased = bias === undefined ? y : tf.add(y, bias);
-  return channelsFirst(biased.rank > input.rank ? tf.squeeze(biased, [1]) : biased);
+  return toChannelsFirst(biased.rank > input.rank ? tf.squeeze(biased, [1]) : biased);
 }
 
 function pad(native: NativePad, { input }: Operands): tf.Tensor {

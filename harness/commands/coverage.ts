@@ -1,7 +1,6 @@
-import { randomInt } from 'node:crypto';
 import { coverageOf, leastTriples, shortfallOf } from '../coverage/coverage.ts';
 import { coverageLine, coverageText } from '../report/coverage.ts';
-import { type CommonOptions, integerOf, opsOf } from './options.ts';
+import { type CommonOptions, integerOf, opsOf, seedOf } from './options.ts';
 
 export interface CoverageOptions extends Pick<CommonOptions, 'format'> {
   op?: string[];
@@ -15,8 +14,7 @@ const defaultRuns = 10_000;
 /** What a campaign of each operator would draw; see docs/explanation/coverage.md. Returns the exit code. */
 export function coverage(options: CoverageOptions): number {
   const ops = opsOf(options.op);
-  const seed =
-    options.seed === undefined ? randomInt(2 ** 31) : integerOf('--seed', options.seed, Number.MIN_SAFE_INTEGER);
+  const seed = seedOf(options);
   const runs = options.runs === undefined ? defaultRuns : integerOf('--runs', options.runs, 1);
   const { stdout, stderr } = process;
   const [toPeople, wordsOf] = options.format === 'jsonl' ? [stderr, coverageLine] : [stdout, coverageText];

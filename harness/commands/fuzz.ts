@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { relative, resolve } from 'node:path';
 import { root } from '../../scripts/setup.mjs';
 import { Campaign, type CampaignResult, type Finding, type Progress } from '../campaign/campaign.ts';
@@ -15,6 +14,7 @@ import {
   integerOf,
   knownIssuesFolder,
   opsOf,
+  seedOf,
   storeOf,
   workingFolder,
 } from './options.ts';
@@ -62,8 +62,7 @@ function shareOf({ cases, seconds }: Progress, { runs, time_ms }: Budget): numbe
 export async function fuzz(options: FuzzOptions): Promise<number> {
   const cwd = workingFolder();
   const ops = opsOf(options.op);
-  const seed =
-    options.seed === undefined ? randomInt(2 ** 31) : integerOf('--seed', options.seed, Number.MIN_SAFE_INTEGER);
+  const seed = seedOf(options);
   const budget = budgetOf(options);
   const caseTimeout_ms = caseTimeoutOf_ms(options);
   const store = storeOf(options, cwd);

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { resolve } from 'node:path';
 import { root } from '../../scripts/setup.mjs';
 import { defaultBackends } from '../backends/index.ts';
@@ -46,6 +47,11 @@ export function unknownOperator(name: string): UsageError {
   return new UsageError(
     `unknown operator "${name}": there are ${operators.map((operator) => operator.name).join(', ')}`,
   );
+}
+
+/** The campaign's seed; where nobody gives one, it is drawn. Throws UsageError. */
+export function seedOf({ seed }: { seed?: string }): number {
+  return seed === undefined ? randomInt(2 ** 31) : integerOf('--seed', seed, Number.MIN_SAFE_INTEGER);
 }
 
 /** A whole number. Throws UsageError. */

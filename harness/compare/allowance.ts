@@ -1,5 +1,5 @@
 import { mapInputs } from '../core/case.ts';
-import type { DType, TensorData } from '../core/tensor.ts';
+import { type DType, largestFloat32, type TensorData } from '../core/tensor.ts';
 import type { Call } from '../operators/call.ts';
 import type { Rounding } from '../operators/operator.ts';
 
@@ -41,7 +41,7 @@ const float32: Format = {
   unitRoundoff: 2 ** -24,
   underflow: 2 ** -150,
   smallestNormal: 2 ** -126,
-  largest: (2 - 2 ** -23) * 2 ** 127,
+  largest: largestFloat32,
   exactBelow: 2 ** 24,
 };
 const formats: Record<DType, Format> = { float32, float64, int32: float64 };

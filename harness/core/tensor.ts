@@ -12,6 +12,9 @@ export interface Tensor {
 
 export const dtypes: readonly DType[] = ['float32', 'float64', 'int32'];
 
+/** The largest finite float32. */
+export const largestFloat32 = (2 - 2 ** -23) * 2 ** 127;
+
 export const bytesPerElement: Record<DType, number> = { float32: 4, float64: 8, int32: 4 };
 
 /** The number of elements of a tensor of this shape. */

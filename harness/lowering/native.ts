@@ -1,9 +1,9 @@
 import { mapInputs } from '../core/case.ts';
 import { backendTensors, type Call } from '../operators/call.ts';
-import type { Operator, Spec } from '../operators/operator.ts';
-import { axesOf, modeOf, paddingValue } from '../operators/pad.ts';
-import { groupsOf, kernelOf } from '../operators/window.ts';
-import type { Width } from './plan.ts';
+import { namesOf, type Operator, type Spec } from '../operators/operator.ts';
+import { dimensionsOf, modeOf, paddingValue, storedValue } from '../operators/pad.ts';
+import { groupsOf, kernelOf, reach } from '../operators/window.ts';
+import { none, type Width } from './plan.ts';
 
 /*
  * PyTorch's calls as calls of tfjs's own convolutions, with tfjs's own padding arguments. Only where tfjs's documentation says
@@ -57,7 +57,6 @@ export interface Axis {
 
 /** The axis that one spatial axis is given for company where tfjs has a function for two. */
 const height: Axis = { input: 1, kernel: 1, stride: 1, dilation: 1, padding: 0, output: 1 };
-const none: Width = { before: 0, after: 0 };
 
 /** tfjs's call for a valid call of PyTorch with normalised parameters and a batch axis, or the reason why there is none. */
 export function nativeCallOf(operator: Operator, spec: Spec): NativeCall | string {
@@ -86,8 +85,8 @@ function axesOfLayer(operator: Operator, spec: Spec): Axis[] {
 }
 
 /** The distance from a window's first tap to its last, both counted. */
-function span({ kernel, dilation }: Pick<Axis, 'kernel' | 'dilation'>): number {
-  return dilation * (kernel - 1) + 1;
+function span(window: Pick<Axis, 'kernel' | 'dilation'>): number {
+  return reach(window) + 1;
 }
 
 /** What all windows of an axis reach over, from the beginning of the first to the end of the last. */
@@ -195,20 +194,15 @@ function isSameTransposed({ input, kernel, stride, padding, output }: Axis): boo
 function paddingCall(spec: Spec): NativePad | string {
   const { input } = spec.shapes;
   if (input.length === 0) return 'tfjs pads no scalars';
-  const padded = axesOf(spec).reverse();
-  const rows = input.map((_, axis): [number, number] => {
-    const { before, after } = padded[axis - (input.length - padded.length)] ?? none;
-    return [before, after];
-  });
+  const rows = dimensionsOf(spec).map(({ before, after }): [number, number] => [before, after]);
   const mode = modeOf(spec);
   if (mode !== 'constant' && mode !== 'reflect') return `tfjs has no mode ${mode}`;
   if (rows.flat().some((width) => width < 0)) return 'tfjs pads by 0 or more';
   if (mode === 'reflect') {
     return input.includes(0) ? 'tfjs reflects no empty axis' : { call: 'mirrorPad', rows };
   }
-  const value = paddingValue(spec);
   // What a fraction is as an int32, tfjs does not say.
-  return { call: 'pad', rows, value: spec.dtypes.input === 'int32' ? Math.trunc(value) + 0 : value };
+  return { call: 'pad', rows, value: storedValue(paddingValue(spec), spec.dtypes.input) };
 }
 
 /**
@@ -222,19 +216,13 @@ export function nativeFeatures(call: Call): string[] {
   const native = nativeCallOf(call.operator, spec);
   if (typeof native === 'string' || native.call === 'pad' || native.call === 'mirrorPad') return [];
   const axes = withHeight(axesOfLayer(call.operator, spec));
-  const found: string[] = [];
-  const note = (name: string, present: boolean) => {
-    if (present) found.push(name);
-  };
-  note('as number', typeof native.pad === 'number');
-  note('as rows', typeof native.pad === 'object');
-  note('as same', native.pad === 'same');
-  note(
-    'uneven axes',
-    axes.some((axis) => axis.stride !== axes[0]!.stride || span(axis) !== span(axes[0]!)),
-  );
-  note('unreached end', native.pad === 'same' && hasUnreachedEnd(native, axes));
-  return found;
+  return namesOf({
+    'as number': typeof native.pad === 'number',
+    'as rows': typeof native.pad === 'object',
+    'as same': native.pad === 'same',
+    'uneven axes': axes.some((axis) => axis.stride !== axes[0]!.stride || span(axis) !== span(axes[0]!)),
+    'unreached end': native.pad === 'same' && hasUnreachedEnd(native, axes),
+  });
 }
 
 /** Whether the input of a SAME convolution, or the output of a transposed one, is longer than its windows reach. */

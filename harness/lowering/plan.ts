@@ -1,8 +1,7 @@
-import type { PadMode } from '../arbitraries/padding.ts';
 import type { Inputs, Params } from '../core/case.ts';
 import { convolutionPadding } from '../operators/convolution.ts';
-import type { Family } from '../operators/operator.ts';
-import { sources } from '../operators/pad.ts';
+import type { Family, Spec } from '../operators/operator.ts';
+import { dimensionsOf, modeOf, paddingValue, sources } from '../operators/pad.ts';
 
 /*
  * PyTorch's semantics as a plan: what to pad, convolve and crop, with nothing implied. A plan is data; one file for each thing
@@ -15,12 +14,18 @@ export interface Width {
   after: number;
 }
 
-/** One step. Lists have one entry an axis of the plan. */
-export type Step =
-  /** Elements of this value around the axes, after those that negative widths crop are gone. */
-  | { do: 'pad'; widths: readonly Width[]; value: number }
-  /** Elements of one axis by their index; one may be taken more than once. */
-  | { do: 'take'; axis: number; indices: readonly number[] }
+export const none: Width = { before: 0, after: 0 };
+
+/** Elements of this value around the axes, after those that negative widths crop are gone. */
+export interface PadStep {
+  do: 'pad';
+  widths: readonly Width[];
+  value: number;
+}
+
+/** One step of a layer. Lists have one entry a spatial axis. */
+export type LayerStep =
+  | PadStep
   /** A convolution without padding: the window stays inside. */
   | { do: 'convolve'; strides: readonly number[]; dilations: readonly number[]; groups: number }
   /** A transposed convolution that crops nothing: (input − 1)·stride + dilation·(kernel − 1) + 1 elements an axis. */
@@ -28,14 +33,22 @@ export type Step =
   /** The bias of each output channel, on every element. */
   | { do: 'add bias' };
 
-export interface Plan {
-  /** What the axes of the steps are: all but batch and channels, or all there are. */
-  over: 'spatial axes' | 'all axes';
+/** One step of a padding. Lists have one entry a dimension. */
+export type PaddingStep =
+  | PadStep
+  /** Elements of one axis by their index; one may be taken more than once. */
+  | { do: 'take'; axis: number; indices: readonly number[] };
+
+interface Sizes {
   axes: number;
   /** Shape of the result; (N, C, …) where the plan is over spatial axes. */
   outputShape: readonly number[];
-  steps: readonly Step[];
 }
+
+/** What the axes of the steps are: all but batch and channels, or all there are. */
+export type Plan =
+  | ({ over: 'spatial axes'; steps: readonly LayerStep[] } & Sizes)
+  | ({ over: 'all axes'; steps: readonly PaddingStep[] } & Sizes);
 
 /**
  * The plan of a valid call, whose parameters are normalised and whose input has its batch axis.
@@ -44,18 +57,13 @@ export interface Plan {
  * and `padding` elements cropped from both ends, and only then comes the bias, which the appended elements get as well.
  * Padding with a value is one step; padding with the input's own elements takes them, axis by axis.
  */
-export function planOf(
-  family: Family,
-  params: Params,
-  shapes: Inputs<readonly number[]>,
-  outputShape: readonly number[],
-): Plan {
-  if (family === 'padding') return paddingPlan(params, shapes.input, outputShape);
+export function planOf(family: Family, params: Params, shapes: Inputs<number[]>, outputShape: readonly number[]): Plan {
+  if (family === 'padding') return paddingPlan({ params, shapes }, outputShape);
   const kernel = shapes.weight!.slice(2);
   const strides = params.stride as number[];
   const dilations = params.dilation as number[];
   const groups = params.groups as number;
-  const bias: Step[] = shapes.bias === undefined ? [] : [{ do: 'add bias' }];
+  const bias: LayerStep[] = shapes.bias === undefined ? [] : [{ do: 'add bias' }];
   const plan = { over: 'spatial axes' as const, axes: kernel.length, outputShape };
   if (family === 'transposed convolution') {
     const padding = params.padding as number[];
@@ -72,22 +80,13 @@ export function planOf(
   return { ...plan, steps: [{ do: 'pad', widths, value: 0 }, { do: 'convolve', strides, dilations, groups }, ...bias] };
 }
 
-/** PyTorch lists (before, after) from the last dimension back; a plan lists them from the first dimension on. */
-function paddingPlan(params: Params, shape: readonly number[], outputShape: readonly number[]): Plan {
-  const pad = params.pad as number[];
-  const widths = shape.map((_, axis): Width => {
-    const at = 2 * (shape.length - 1 - axis);
-    return { before: pad[at] ?? 0, after: pad[at + 1] ?? 0 };
-  });
-  const mode = params.mode as PadMode;
-  const steps: Step[] =
-    mode === 'constant'
-      ? [{ do: 'pad', widths, value: params.value as number }]
-      : [...widths.entries()]
-          .filter(([, { before, after }]) => before !== 0 || after !== 0)
-          .map(([axis, width]) => {
-            const indices = sources(mode, { size: shape[axis]!, ...width }) as number[];
-            return { do: 'take' as const, axis, indices };
-          });
-  return { over: 'all axes', axes: shape.length, outputShape, steps };
+function paddingPlan(spec: Pick<Spec, 'params' | 'shapes'>, outputShape: readonly number[]): Plan {
+  const dimensions = dimensionsOf(spec);
+  const mode = modeOf(spec);
+  const plan = { over: 'all axes' as const, axes: dimensions.length, outputShape };
+  if (mode === 'constant') return { ...plan, steps: [{ do: 'pad', widths: dimensions, value: paddingValue(spec) }] };
+  const steps = [...dimensions.entries()]
+    .filter(([, { before, after }]) => before !== 0 || after !== 0)
+    .map(([axis, dimension]) => ({ do: 'take' as const, axis, indices: sources(mode, dimension) as number[] }));
+  return { ...plan, steps };
 }

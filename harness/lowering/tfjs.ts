@@ -1,6 +1,17 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { elementCount } from '../core/tensor.ts';
-import type { Plan, Step, Width } from './plan.ts';
+import { storedValue } from '../operators/pad.ts';
+import {
+  cropped,
+  depthwiseKernel,
+  filled,
+  grownBy,
+  kernelLast,
+  surrounded,
+  toChannelsFirst,
+  toChannelsLast,
+} from './layout.ts';
+import { type LayerStep, none, type PaddingStep, type Plan, type Width } from './plan.ts';
 
 /*
  * Carries a plan out with tfjs operations that every runtime has: tf.pad, tf.slice, tf.stridedSlice, tf.gather and convolutions
@@ -20,63 +31,27 @@ export interface Operands {
 
 type Pair = [number, number];
 
-const none: Width = { before: 0, after: 0 };
-
 /** The list with `filler` in front where it has one entry: one axis is computed as two. */
 function atLeastTwo<T>(values: readonly T[], filler: T): T[] {
   return values.length === 1 ? [filler, values[0]!] : [...values];
 }
 
-/** (N, C, …) to (N, …, C). */
-function toChannelsLast(x: tf.Tensor): tf.Tensor {
-  const [batch, channels, ...spatial] = x.shape as [number, number, ...number[]];
-  const shape = [batch, channels, ...atLeastTwo(spatial, 1)];
-  return tf.transpose(tf.reshape(x, shape), [0, ...[...shape.keys()].slice(2), 1]);
-}
-
-/** (N, …, C) to (N, C, …). */
-function toChannelsFirst(x: tf.Tensor): tf.Tensor {
-  return tf.transpose(x, [0, x.rank - 1, ...Array.from({ length: x.rank - 2 }, (_, i) => i + 1)]);
-}
-
-/** (a, b, …) to (…, b, a): how tfjs wants kernels, with the channels that PyTorch has first at the end. */
-function kernelLast(weight: tf.Tensor): tf.Tensor {
-  const [first, second, ...spatial] = weight.shape as [number, number, ...number[]];
-  const shape = [first, second, ...atLeastTwo(spatial, 1)];
-  return tf.transpose(tf.reshape(weight, shape), [...[...shape.keys()].slice(2), 1, 0]);
+/** (a, b, …) with a height of 1 where there is a single spatial axis. */
+function withHeight(x: tf.Tensor): tf.Tensor {
+  return x.rank === 3 ? tf.expandDims(x, 2) : x;
 }
 
 /** Elements of `value` around every axis; negative widths crop. */
 function pad(x: tf.Tensor, widths: readonly Width[], value = 0): tf.Tensor {
-  const from = widths.map(({ before }) => Math.max(0, -before));
-  const sizes = widths.map(({ after }, axis) => x.shape[axis]! - from[axis]! - Math.max(0, -after));
-  // Where more is cropped than is there, what remains comes from what is appended on the other side.
-  if (sizes.some((size) => size <= 0)) {
+  const inner = cropped(x, widths);
+  if (inner === null) {
+    // Where more is cropped than is there, what remains comes from what is appended on the other side.
     const shape = widths.map(({ before, after }, axis) => x.shape[axis]! + before + after);
     return filled(shape, value, x.dtype);
   }
-  const cropped = sizes.every((size, axis) => size === x.shape[axis]) ? x : tf.slice(x, from, sizes);
-  const grown = widths.map(({ before, after }): Pair => [Math.max(0, before), Math.max(0, after)]);
-  if (grown.flat().every((width) => width === 0)) return cropped;
-  return Object.is(value, 0) ? tf.pad(cropped, grown) : surrounded(cropped, grown, value);
-}
-
-function filled(shape: readonly number[], value: number, dtype: tf.DataType): tf.Tensor {
-  return tf.fill([...shape], value, dtype as 'float32' | 'int32');
-}
-
-/**
- * Elements of a value other than 0 around every axis. tf.pad is not to be trusted with these: it takes −0 for 0, and on wasm it
- * rounds an int32 to float32 and takes NaN for whichever value came before it in the same process.
- */
-function surrounded(x: tf.Tensor, widths: readonly Pair[], value: number): tf.Tensor {
-  return widths.reduce((inner, width, axis) => {
-    const [before, after] = width.map((size) => {
-      const shape = inner.shape.map((old, i) => (i === axis ? size : old));
-      return size === 0 ? [] : [filled(shape, value, x.dtype)];
-    }) as [tf.Tensor[], tf.Tensor[]];
-    return before.length + after.length === 0 ? inner : tf.concat([...before, inner, ...after], axis);
-  }, x);
+  const grown = grownBy(widths);
+  if (grown.flat().every((width) => width === 0)) return inner;
+  return Object.is(value, 0) ? tf.pad(inner, grown) : surrounded(inner, grown, value);
 }
 
 /** Zeros around the spatial axes of (N, …, C). */
@@ -112,14 +87,8 @@ function kernelAt(weight: tf.Tensor, depth: number): tf.Tensor {
   return tf.reshape(tf.slice(weight, depth, 1), rest);
 }
 
-/** (H, W, 1, channels · multiplier) to (H, W, channels, multiplier). */
-function depthwiseKernel(weight: tf.Tensor, channels: number): tf.Tensor4D {
-  const [height, width, , outputs] = weight.shape as [number, number, number, number];
-  return tf.reshape(weight, [height, width, channels, outputs / channels]);
-}
-
 /** Convolution over height and width. */
-function convolve2d(x: tf.Tensor, weight: tf.Tensor, step: Extract<Step, { do: 'convolve' }>): tf.Tensor {
+function convolve2d(x: tf.Tensor, weight: tf.Tensor, step: Extract<LayerStep, { do: 'convolve' }>): tf.Tensor {
   const [strides, dilations] = [step.strides as Pair, step.dilations as Pair];
   // tfjs takes stride or dilation, not both: then all windows are computed and every stride-th is kept.
   const both = Math.max(...strides) > 1 && Math.max(...dilations) > 1;
@@ -148,7 +117,7 @@ function groupwise(
 }
 
 /** Convolution over depth, height and width. */
-function convolve3d(x: tf.Tensor, weight: tf.Tensor, step: Extract<Step, { do: 'convolve' }>): tf.Tensor {
+function convolve3d(x: tf.Tensor, weight: tf.Tensor, step: Extract<LayerStep, { do: 'convolve' }>): tf.Tensor {
   const strides = step.strides as [number, number, number];
   if (step.dilations.every((dilation) => dilation === 1)) {
     return groupwise(x, weight, step.groups, (part, kernel) =>
@@ -255,7 +224,7 @@ function transposed3d(
   return sum(terms);
 }
 
-function convolve(x: tf.Tensor, weight: tf.Tensor, step: Extract<Step, { do: 'convolve' }>): tf.Tensor {
+function convolve(x: tf.Tensor, weight: tf.Tensor, step: Extract<LayerStep, { do: 'convolve' }>): tf.Tensor {
   // The axis of size 1 that is put in front of a single one moves nowhere: any stride will do, and an equal one does best.
   const full = {
     ...step,
@@ -268,7 +237,7 @@ function convolve(x: tf.Tensor, weight: tf.Tensor, step: Extract<Step, { do: 'co
 function convolveTransposed(
   x: tf.Tensor,
   weight: tf.Tensor,
-  step: Extract<Step, { do: 'convolve transposed' }>,
+  step: Extract<LayerStep, { do: 'convolve transposed' }>,
 ): tf.Tensor {
   const [strides, dilations] = [atLeastTwo(step.strides, 1), atLeastTwo(step.dilations, 1)];
   return groupwise(x, weight, step.groups, (part, kernel) =>
@@ -278,7 +247,7 @@ function convolveTransposed(
   );
 }
 
-function carryOutLayer(step: Step, x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor | undefined): tf.Tensor {
+function carryOutLayer(step: LayerStep, x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor | undefined): tf.Tensor {
   switch (step.do) {
     case 'pad':
       return padSpatial(x, atLeastTwo(step.widths, none));
@@ -288,20 +257,13 @@ function carryOutLayer(step: Step, x: tf.Tensor, weight: tf.Tensor, bias: tf.Ten
       return convolveTransposed(x, weight, step);
     case 'add bias':
       return tf.add(x, bias!);
-    case 'take':
-      throw new Error('a layer takes no elements by their index');
   }
 }
 
-function carryOutPadding(step: Step, x: tf.Tensor): tf.Tensor {
-  switch (step.do) {
-    case 'pad':
-      return pad(x, step.widths, x.dtype === 'int32' ? Math.trunc(step.value) + 0 : step.value);
-    case 'take':
-      return tf.gather(x, tf.tensor1d([...step.indices], 'int32'), step.axis);
-    default:
-      throw new Error(`a padding does not ${step.do}`);
-  }
+function carryOutPadding(step: PaddingStep, x: tf.Tensor): tf.Tensor {
+  return step.do === 'pad'
+    ? pad(x, step.widths, storedValue(step.value, x.dtype))
+    : tf.gather(x, tf.tensor1d([...step.indices], 'int32'), step.axis);
 }
 
 /** The result of a plan, in PyTorch's layout. Leaves no other tensor behind. */
@@ -312,8 +274,11 @@ export function execute(plan: Plan, { input, weight, bias }: Operands): tf.Tenso
     if (plan.over === 'all axes') {
       return tf.clone(plan.steps.reduce((x, step) => carryOutPadding(step, x), input));
     }
-    const kernel = kernelLast(weight!);
-    const x = plan.steps.reduce((before, step) => carryOutLayer(step, before, kernel, bias), toChannelsLast(input));
+    const kernel = kernelLast(withHeight(weight!));
+    const x = plan.steps.reduce(
+      (before, step) => carryOutLayer(step, before, kernel, bias),
+      toChannelsLast(withHeight(input)),
+    );
     return tf.reshape(toChannelsFirst(x), shape);
   });
 }

@@ -27,10 +27,6 @@ export interface Call {
   strictOnly: boolean;
 }
 
-function hasZero(shapes: Inputs<readonly number[]>): boolean {
-  return Object.values(shapes).some((shape) => shape.includes(0));
-}
-
 /** Throws UsageError where the sizes that follow from the case are absurd. */
 export function prepare(testCase: Case): Call {
   const operator = operatorOf(testCase.op);
@@ -54,7 +50,9 @@ export function prepare(testCase: Case): Call {
     undefinedBecause: refusal === null ? operator.undefinedBecause(spec) : null,
     normalised: operator.normalise(spec.params),
     addsBatch: spec.shapes.input.length === operator.unbatchedRank,
-    strictOnly: refusal !== null || hasZero(spec.shapes) || operator.outputShape(spec).includes(0),
+    strictOnly:
+      refusal !== null ||
+      [...Object.values(spec.shapes), operator.outputShape(spec)].some((shape) => shape.includes(0)),
   };
 }
 

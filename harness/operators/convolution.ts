@@ -188,6 +188,11 @@ function outputShape(spec: Spec, axes: number): number[] {
   return isUnbatched(spec, axes) ? shape : [spec.shapes.input[0]!, ...shape];
 }
 
+/** For each tap of a window, the outputs for which it lies on the input. */
+function outputsOfTaps({ input, kernel, stride, dilation, before, output }: Window) {
+  return Array.from({ length: kernel }, (_, k) => within(output, stride, k * dilation - before, input));
+}
+
 /** The definition for three spatial axes, of which the first ones may have size 1. */
 function evaluate(spec: Spec, inputs: Inputs<TensorData>, axes: number): Float64Array {
   const out = new Float64Array(elementCount(outputShape(spec, axes)));
@@ -201,10 +206,7 @@ function evaluate(spec: Spec, inputs: Inputs<TensorData>, axes: number): Float64
   const inPerGroup = spec.shapes.weight![1]!;
   const outPerGroup = outChannels / groups;
 
-  // For each tap along x, the outputs for which it lies on the input.
-  const along = Array.from({ length: x.kernel }, (_, k) =>
-    within(x.output, x.stride, k * x.dilation - x.before, x.input),
-  );
+  const along = outputsOfTaps(x);
   for (let b = 0; b < batch; b++) {
     for (let co = 0; co < outChannels; co++) {
       const firstChannel = Math.floor(co / outPerGroup) * inPerGroup;
@@ -239,15 +241,12 @@ function evaluate(spec: Spec, inputs: Inputs<TensorData>, axes: number): Float64
 }
 
 /** How many taps of each window lie on the input and not on padding. */
-function tapsAlong({ input, kernel, stride, dilation, before, output }: Window): number[] {
-  return Array.from({ length: output }, (_, o) => {
-    let count = 0;
-    for (let k = 0; k < kernel; k++) {
-      const i = o * stride + k * dilation - before;
-      if (i >= 0 && i < input) count += 1;
-    }
-    return count;
-  });
+function tapsAlong(window: Window): number[] {
+  const counts = new Array<number>(window.output).fill(0);
+  for (const { first, end } of outputsOfTaps(window)) {
+    for (let o = first; o < end; o++) counts[o]! += 1;
+  }
+  return counts;
 }
 
 function taps(spec: Spec, axes: number): Float64Array {

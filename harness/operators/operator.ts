@@ -104,3 +104,8 @@ export function refusalOf(rules: readonly Rule[], spec: Spec): { rule: string; m
   }
   return null;
 }
+
+/** The names of what is the case. */
+export function namesOf(found: Readonly<Record<string, boolean>>): string[] {
+  return Object.keys(found).filter((name) => found[name]);
+}

@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { type PadMode, padModes, type RawPadding, rawConstantPadding, rawModePadding } from '../arbitraries/padding.ts';
 import type { Inputs, JsonNumber, Params } from '../core/case.ts';
 import { fromJsonNumber, toJsonNumber } from '../core/json.ts';
-import { type DType, elementCount, type TensorData } from '../core/tensor.ts';
-import { type Oddity, type Operator, type Rule, type Spec, twistsOf } from './operator.ts';
+import { type DType, elementCount, largestFloat32, type TensorData } from '../core/tensor.ts';
+import { namesOf, type Oddity, type Operator, type Rule, type Spec, twistsOf } from './operator.ts';
 import { integer, replaced, withParams, withShapes } from './window.ts';
 
 /*
@@ -37,6 +37,12 @@ export function paddingValue(spec: Pick<Spec, 'params'>): number {
   return fromJsonNumber(spec.params.value as JsonNumber);
 }
 
+/** What an output of this dtype holds of a value: of a fraction, an int32 holds the whole part. */
+export function storedValue(value: number, dtype: string): number {
+  // And no −0, which the sum turns into 0.
+  return dtype === 'int32' ? Math.trunc(value) + 0 : value;
+}
+
 /** The padded axes, the last dimension first. */
 export function axesOf(spec: Spec): PadAxis[] {
   const pad = padOf(spec);
@@ -46,6 +52,16 @@ export function axesOf(spec: Spec): PadAxis[] {
     before: pad[2 * i]!,
     after: pad[2 * i + 1]!,
   }));
+}
+
+/** All dimensions, from the first to the last, padded or not. */
+export function dimensionsOf(spec: Pick<Spec, 'params' | 'shapes'>): PadAxis[] {
+  const pad = padOf(spec);
+  const { input } = spec.shapes;
+  return input.map((size, dimension) => {
+    const at = 2 * (input.length - 1 - dimension);
+    return { size, before: pad[at] ?? 0, after: pad[at + 1] ?? 0 };
+  });
 }
 
 function outputSize({ size, before, after }: PadAxis): number {
@@ -83,17 +99,12 @@ export function sources(mode: PadMode, axis: PadAxis): (number | null)[] {
 }
 
 function outputShape(spec: Spec): number[] {
-  const { input } = spec.shapes;
-  const padded = axesOf(spec).map(outputSize).reverse();
-  return [...input.slice(0, input.length - padded.length), ...padded];
+  return dimensionsOf(spec).map(outputSize);
 }
 
 function evaluate(spec: Spec, { input }: Inputs<TensorData>): Float64Array {
   const shape = spec.shapes.input;
-  const padded = axesOf(spec).reverse();
-  const unpadded = shape.length - padded.length;
-  const whole = (size: number): PadAxis => ({ size, before: 0, after: 0 });
-  const from = shape.map((size, axis) => sources(modeOf(spec), padded[axis - unpadded] ?? whole(size)));
+  const from = dimensionsOf(spec).map((axis) => sources(modeOf(spec), axis));
   const out = new Float64Array(elementCount(outputShape(spec))).fill(paddingValue(spec));
   let at = 0;
   /** Fills all elements whose index begins with the one that leads to `offset` in the input, or to no element of it. */
@@ -130,7 +141,7 @@ function show(value: unknown): string {
 /** Ranges of what each dtype can hold; a NaN or an infinity is no integer. */
 function fits(value: number, dtype: DType): boolean {
   if (dtype === 'int32') return value >= -(2 ** 31) && value <= 2 ** 31 - 1;
-  return dtype === 'float64' || !Number.isFinite(value) || Math.abs(value) <= (2 - 2 ** -23) * 2 ** 127;
+  return dtype === 'float64' || !Number.isFinite(value) || Math.abs(value) <= largestFloat32;
 }
 
 /** 2-D reflection over batch 0, whose output sizes PyTorch does not check one by one. */
@@ -152,10 +163,10 @@ function withConstant(spec: Spec): Spec {
   return withParams(withShapes(spec, { input: [2, 3] }), { pad: [1, 1], mode: 'constant', value: 0 });
 }
 
-/** The size of the last axis, or of another one, counted from the last. */
-function withSize(spec: Spec, size: number, fromLast = 0): Spec {
+/** Spec with another size of the last axis. */
+function withSize(spec: Spec, size: number): Spec {
   const { input } = spec.shapes;
-  return withShapes(spec, { input: replaced(input, input.length - 1 - fromLast, size) });
+  return withShapes(spec, { input: replaced(input, input.length - 1, size) });
 }
 
 function withPad(spec: Spec, pad: readonly number[]): Spec {
@@ -429,32 +440,20 @@ function fromSpec(spec: Spec): RawPadding {
 }
 
 function features(spec: Spec): string[] {
-  const found: string[] = [];
-  const note = (name: string, present: boolean) => {
-    if (present) found.push(name);
-  };
   const axes = axesOf(spec);
-  const value = paddingValue(spec);
-  note(`mode ${modeOf(spec)}`, modeOf(spec) !== 'constant');
-  note(spec.dtypes.input, spec.dtypes.input !== 'float32');
-  note('value', !Object.is(value, 0));
-  note(
-    'pad',
-    axes.some(({ before, after }) => before > 0 || after > 0),
-  );
-  note(
-    'crop',
-    axes.some((axis) => cropped(axis) > 0),
-  );
-  note(
-    'unequal ends',
-    axes.some(({ before, after }) => before !== after),
-  );
-  note('several axes', axes.length > 1);
-  // Modes need one axis in front.
-  note('unpadded axes', spec.shapes.input.length - axes.length > (modeOf(spec) === 'constant' ? 0 : 1));
-  note('empty', spec.shapes.input.includes(0));
-  return found;
+  const isConstant = modeOf(spec) === 'constant';
+  return namesOf({
+    [`mode ${modeOf(spec)}`]: !isConstant,
+    [spec.dtypes.input]: spec.dtypes.input !== 'float32',
+    value: !Object.is(paddingValue(spec), 0),
+    pad: axes.some(({ before, after }) => before > 0 || after > 0),
+    crop: axes.some((axis) => cropped(axis) > 0),
+    'unequal ends': axes.some(({ before, after }) => before !== after),
+    'several axes': axes.length > 1,
+    // Modes need one axis in front.
+    'unpadded axes': spec.shapes.input.length - axes.length > (isConstant ? 0 : 1),
+    empty: spec.shapes.input.includes(0),
+  });
 }
 
 const params = z.strictObject({

@@ -189,6 +189,11 @@ function outputShape(spec: Spec, axes: number): number[] {
   return isUnbatched(spec, axes) ? shape : [spec.shapes.input[0]!, ...shape];
 }
 
+/** For each tap of a window, the inputs whose product with it lies on the output. */
+function inputsOfTaps({ input, kernel, stride, dilation, before, output }: Window) {
+  return Array.from({ length: kernel }, (_, k) => within(input, stride, k * dilation - before, output));
+}
+
 /** The definition for three spatial axes, of which the first ones may have size 1. */
 function evaluate(spec: Spec, inputs: Inputs<TensorData>, axes: number): Float64Array {
   const out = new Float64Array(elementCount(outputShape(spec, axes)));
@@ -203,10 +208,7 @@ function evaluate(spec: Spec, inputs: Inputs<TensorData>, axes: number): Float64
   const outPerGroup = spec.shapes.weight![1]!;
   const outChannels = outPerGroup * groups;
 
-  // For each tap along x, the inputs whose product with it lies on the output.
-  const along = Array.from({ length: x.kernel }, (_, k) =>
-    within(x.input, x.stride, k * x.dilation - x.before, x.output),
-  );
+  const along = inputsOfTaps(x);
   for (let b = 0; b < batch; b++) {
     for (let ci = 0; ci < inChannels; ci++) {
       const firstChannel = Math.floor(ci / inPerGroup) * outPerGroup;
@@ -244,13 +246,11 @@ function evaluate(spec: Spec, inputs: Inputs<TensorData>, axes: number): Float64
 }
 
 /** How many pairs of an input element and a tap meet at each output index. */
-function tapsAlong({ input, kernel, stride, dilation, before, output }: Window): number[] {
-  const counts = new Array<number>(output).fill(0);
-  for (let i = 0; i < input; i++) {
-    for (let k = 0; k < kernel; k++) {
-      const o = i * stride + k * dilation - before;
-      if (o >= 0 && o < output) counts[o]! += 1;
-    }
+function tapsAlong(window: Window): number[] {
+  const counts = new Array<number>(window.output).fill(0);
+  for (const [k, { first, end }] of inputsOfTaps(window).entries()) {
+    const to = k * window.dilation - window.before;
+    for (let i = first; i < end; i++) counts[to + i * window.stride]! += 1;
   }
   return counts;
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Params, ParamValue } from '../core/case.ts';
-import type { Rule, Spec } from './operator.ts';
+import { namesOf, type Rule, type Spec } from './operator.ts';
 
 /*
  * What convolution and transposed convolution share: a window of `kernel` taps, `dilation` apart, that moves by `stride` over a
@@ -302,27 +302,15 @@ export function tapsOf(leading: number, channels: number, perAxis: readonly numb
 
 /** Features that both families share. */
 export function windowFeatures(spec: Spec, axes: number, windows: readonly Window[]): string[] {
-  const features: string[] = [];
-  const note = (name: string, present: boolean) => {
-    if (present) features.push(name);
-  };
-  note('unbatched', isUnbatched(spec, axes));
-  note('batch 0', batchOf(spec, axes) === 0);
-  note('batch', batchOf(spec, axes) > 1);
-  note('groups', groupsOf(spec) > 1);
-  note('channels', channelsOf(spec, axes) > groupsOf(spec));
-  note('bias', spec.shapes.bias !== undefined);
-  note(
-    'kernel',
-    windows.some((window) => window.kernel > 1),
-  );
-  note(
-    'stride',
-    windows.some((window) => window.stride > 1),
-  );
-  note(
-    'dilation',
-    windows.some((window) => window.dilation > 1),
-  );
-  return features;
+  return namesOf({
+    unbatched: isUnbatched(spec, axes),
+    'batch 0': batchOf(spec, axes) === 0,
+    batch: batchOf(spec, axes) > 1,
+    groups: groupsOf(spec) > 1,
+    channels: channelsOf(spec, axes) > groupsOf(spec),
+    bias: spec.shapes.bias !== undefined,
+    kernel: windows.some((window) => window.kernel > 1),
+    stride: windows.some((window) => window.stride > 1),
+    dilation: windows.some((window) => window.dilation > 1),
+  });
 }

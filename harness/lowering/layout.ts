@@ -1,0 +1,68 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Width } from './plan.ts';
+
+/*
+ * From PyTorch's layout to that of tfjs and back, and what surrounds a tensor without tf.pad: shared by whatever calls tfjs.
+ */
+
+/** `tf.transpose`, which traps on wasm where there are no elements. */
+function transposed(x: tf.Tensor, order: number[]): tf.Tensor {
+  return x.size > 0 ? tf.transpose(x, order) : tf.zeros(order.map((dimension) => x.shape[dimension]!));
+}
+
+function spatialOf(x: tf.Tensor): number[] {
+  return Array.from({ length: x.rank - 2 }, (_, i) => i + 2);
+}
+
+/** (N, C, …) to (N, …, C). */
+export function toChannelsLast(x: tf.Tensor): tf.Tensor {
+  return transposed(x, [0, ...spatialOf(x), 1]);
+}
+
+/** (N, …, C) to (N, C, …). */
+export function toChannelsFirst(x: tf.Tensor): tf.Tensor {
+  return transposed(x, [0, x.rank - 1, ...spatialOf(x).map((dimension) => dimension - 1)]);
+}
+
+/** (a, b, …) to (…, b, a): how tfjs wants kernels, with the channels that PyTorch has first at the end. */
+export function kernelLast(weight: tf.Tensor): tf.Tensor {
+  return transposed(weight, [...spatialOf(weight), 1, 0]);
+}
+
+/** (H, W, 1, channels · multiplier), as `kernelLast` gives it, to (H, W, channels, multiplier). */
+export function depthwiseKernel(kernel: tf.Tensor, channels: number): tf.Tensor4D {
+  const [height, width, , outputs] = kernel.shape as [number, number, number, number];
+  return tf.reshape(kernel, [height, width, channels, outputs / channels]);
+}
+
+/** What is left of each dimension between the ends that negative widths crop, or null where that is nothing. */
+export function cropped(x: tf.Tensor, widths: readonly Width[]): tf.Tensor | null {
+  const from = widths.map(({ before }) => Math.max(0, -before));
+  const sizes = widths.map(({ after }, axis) => x.shape[axis]! - from[axis]! - Math.max(0, -after));
+  if (sizes.some((size) => size <= 0)) return null;
+  return sizes.every((size, axis) => size === x.shape[axis]) ? x : tf.slice(x, from, sizes);
+}
+
+/** How much positive widths add to each dimension. */
+export function grownBy(widths: readonly Width[]): [number, number][] {
+  return widths.map(({ before, after }) => [Math.max(0, before), Math.max(0, after)]);
+}
+
+export function filled(shape: readonly number[], value: number, dtype: tf.DataType): tf.Tensor {
+  return tf.fill([...shape], value, dtype as 'float32' | 'int32');
+}
+
+/**
+ * Elements of a value around every dimension, without tf.pad. That is not to be trusted with values other than 0: it takes −0
+ * for 0, and on wasm it rounds an int32 to float32, takes NaN for whichever value came before it in the same process, and
+ * may pad by NaN for ever after.
+ */
+export function surrounded(x: tf.Tensor, widths: readonly [number, number][], value: number): tf.Tensor {
+  return widths.reduce((inner, width, axis) => {
+    const [before, after] = width.map((size) => {
+      const shape = inner.shape.map((old, i) => (i === axis ? size : old));
+      return size === 0 ? [] : [filled(shape, value, x.dtype)];
+    }) as [tf.Tensor[], tf.Tensor[]];
+    return before.length + after.length === 0 ? inner : tf.concat([...before, inner, ...after], axis);
+  }, x);
+}
