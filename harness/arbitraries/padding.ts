@@ -2,11 +2,9 @@ import fc from 'fast-check';
 import type { JsonNumber } from '../core/case.ts';
 import { fromJsonNumber, toJsonNumber } from '../core/json.ts';
 import { largestFloat32 } from '../core/tensor.ts';
+import type { PadMode } from '../semantics/pad.ts';
 import { shrinksLike } from './shrinksLike.ts';
 import { seldom, size } from './size.ts';
-
-export type PadMode = 'constant' | 'reflect' | 'replicate' | 'circular';
-export const padModes: readonly PadMode[] = ['constant', 'reflect', 'replicate', 'circular'];
 
 /** One padded axis as independent integers; `extra` is its size beyond the smallest that such pads can have. */
 export interface RawPadAxis {

@@ -2,7 +2,7 @@ import type { Backend, Call } from '../core/backend.ts';
 import { type Inputs, mapInputs } from '../core/case.ts';
 import { allocate, type Tensor } from '../core/tensor.ts';
 import { operatorOf } from '../operators/index.ts';
-import { refusalOf, type Spec } from '../operators/operator.ts';
+import { refusalOf, type Spec } from '../semantics/semantics.ts';
 
 /** The call as the operators' pure functions take it. Throws where PyTorch refuses it. */
 export function checkedSpec(call: Call, inputs: Inputs<Tensor>): Spec {

@@ -8,7 +8,8 @@ import type { Tensor } from '../core/tensor.ts';
 import { nativeFeatures } from '../lowering/native.ts';
 import { backendTensors, type Call, prepare } from '../operators/call.ts';
 import { operators } from '../operators/index.ts';
-import type { Operator, Spec } from '../operators/operator.ts';
+import type { Operator } from '../operators/operator.ts';
+import type { Spec } from '../semantics/semantics.ts';
 import { nativeBackend } from './tfjs-native.ts';
 
 /*

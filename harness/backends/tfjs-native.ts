@@ -20,7 +20,7 @@ import {
 } from '../lowering/native.ts';
 import { none, type Width } from '../lowering/plan.ts';
 import { operatorOf } from '../operators/index.ts';
-import { refusalOf } from '../operators/operator.ts';
+import { refusalOf } from '../semantics/semantics.ts';
 import { checkedSpec } from './reference.ts';
 
 /*

@@ -1,4 +1,4 @@
 import './runtimes/node.ts';
 import { tfjsBackend } from './tfjs.ts';
 
-export default tfjsBackend('tfjs-node', true);
+export default tfjsBackend('tfjs-node', { flushesDenormals: true });

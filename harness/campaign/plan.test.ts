@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { prepare } from '../operators/call.ts';
 import { operators } from '../operators/index.ts';
-import { refusalOf } from '../operators/operator.ts';
+import { refusalOf } from '../semantics/semantics.ts';
 import { parseCase } from '../store/caseFile.ts';
 import { batchSize, caseOf, type Draw, drawArbitrary, drawBatch, spelledOut } from './plan.ts';
 

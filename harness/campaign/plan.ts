@@ -9,7 +9,8 @@ import {
   type Values,
 } from '../core/case.ts';
 import { operatorOf } from '../operators/index.ts';
-import type { Operator, Spec } from '../operators/operator.ts';
+import type { Operator } from '../operators/operator.ts';
+import type { Spec } from '../semantics/semantics.ts';
 
 /*
  * What a campaign runs. It is numbered batches; what batch k holds follows from the campaign's seed, k and the operators, and

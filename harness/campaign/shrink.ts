@@ -3,7 +3,8 @@ import type { Case, InputName, JsonNumber } from '../core/case.ts';
 import { fromJsonNumber, toJsonNumber } from '../core/json.ts';
 import { elementCount, indexOf } from '../core/tensor.ts';
 import { operatorOf } from '../operators/index.ts';
-import type { Operator, Spec } from '../operators/operator.ts';
+import type { Operator } from '../operators/operator.ts';
+import type { Spec } from '../semantics/semantics.ts';
 import { caseOf, type Draw, drawArbitrary, spelledOut } from './plan.ts';
 import type { Failure, Trial } from './trial.ts';
 

@@ -1,7 +1,7 @@
 import { mapInputs } from '../core/case.ts';
 import { type DType, largestFloat32, type TensorData } from '../core/tensor.ts';
 import type { Call } from '../operators/call.ts';
-import type { Rounding } from '../operators/operator.ts';
+import type { Rounding } from '../semantics/semantics.ts';
 
 /*
  * What rounding explains, element by element. For an inner product of m terms in any order, with or without fused

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { OpName, Params } from '../core/case.ts';
 import { operatorOf } from '../operators/index.ts';
-import { refusalOf, type Spec } from '../operators/operator.ts';
+import { refusalOf, type Spec } from '../semantics/semantics.ts';
 import { layerModel } from './layers.ts';
 import { brokenBy, type Classes, classesOf } from './model.ts';
 

@@ -1,5 +1,6 @@
 import { valuesKinds } from '../core/case.ts';
-import type { Operator, Spec } from '../operators/operator.ts';
+import type { Operator } from '../operators/operator.ts';
+import type { Spec } from '../semantics/semantics.ts';
 import {
   axisValues,
   batchOf,
@@ -10,7 +11,7 @@ import {
   oncePerSpec,
   reach,
   spatialOf,
-} from '../operators/window.ts';
+} from '../semantics/window.ts';
 import type { Constraint, Dimension, Model } from './model.ts';
 
 /*

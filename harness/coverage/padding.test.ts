@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { Params } from '../core/case.ts';
 import type { DType } from '../core/tensor.ts';
-import { refusalOf, type Spec } from '../operators/operator.ts';
 import { pad as operator } from '../operators/pad.ts';
+import { refusalOf, type Spec } from '../semantics/semantics.ts';
 import { brokenBy, type Classes, classesOf } from './model.ts';
 import { paddingModel } from './padding.ts';
 

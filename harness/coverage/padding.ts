@@ -1,7 +1,6 @@
-import { padModes } from '../arbitraries/padding.ts';
 import { valuesKinds } from '../core/case.ts';
-import type { Spec } from '../operators/operator.ts';
-import { axesOf, cropped, modeOf, type PadAxis, paddingValue } from '../operators/pad.ts';
+import { axesOf, cropped, modeOf, type PadAxis, paddingValue, padModes } from '../semantics/pad.ts';
+import type { Spec } from '../semantics/semantics.ts';
 import type { Dimension, Model } from './model.ts';
 
 /* The classes of padding. Pads are what is added, crops what negative entries take away. */

@@ -5,8 +5,15 @@ import type { Width } from './plan.ts';
  * From PyTorch's layout to that of tfjs and back, and what surrounds a tensor without tf.pad: shared by whatever calls tfjs.
  */
 
+/**
+ * Whose axis order the tensors of a layer have, over any number of spatial axes. `NCHW` is PyTorch's: (N, C, …), and weights
+ * (a, b, …) with a and b the channels that PyTorch has there. `NHWC` is TensorFlow's: (N, …, C), and weights (…, b, a).
+ */
+export type Layout = 'NCHW' | 'NHWC';
+export const layouts: readonly Layout[] = ['NCHW', 'NHWC'];
+
 /** `tf.transpose`, which traps on wasm where there are no elements. */
-function transposed(x: tf.Tensor, order: number[]): tf.Tensor {
+export function transposed(x: tf.Tensor, order: number[]): tf.Tensor {
   return x.size > 0 ? tf.transpose(x, order) : tf.zeros(order.map((dimension) => x.shape[dimension]!));
 }
 
@@ -27,6 +34,12 @@ export function toChannelsFirst(x: tf.Tensor): tf.Tensor {
 /** (a, b, …) to (…, b, a): how tfjs wants kernels, with the channels that PyTorch has first at the end. */
 export function kernelLast(weight: tf.Tensor): tf.Tensor {
   return transposed(weight, [...spatialOf(weight), 1, 0]);
+}
+
+/** (…, b, a) to (a, b, …). */
+export function kernelFirst(kernel: tf.Tensor): tf.Tensor {
+  const axes = spatialOf(kernel).map((dimension) => dimension - 2);
+  return transposed(kernel, [kernel.rank - 1, kernel.rank - 2, ...axes]);
 }
 
 /** (H, W, 1, channels · multiplier), as `kernelLast` gives it, to (H, W, channels, multiplier). */

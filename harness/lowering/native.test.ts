@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { OpName, Params } from '../core/case.ts';
 import { prepare } from '../operators/call.ts';
 import { operatorOf } from '../operators/index.ts';
-import { refusalOf, type Spec } from '../operators/operator.ts';
+import { refusalOf, type Spec } from '../semantics/semantics.ts';
 import { type Axis, nativeCallOf, nativeFeatures, widthBeforeSame } from './native.ts';
 
 const none = { before: 0, after: 0 };

@@ -1,8 +1,9 @@
 import { mapInputs } from '../core/case.ts';
 import { backendTensors, type Call } from '../operators/call.ts';
-import { namesOf, type Operator, type Spec } from '../operators/operator.ts';
-import { dimensionsOf, modeOf, paddingValue, storedValue } from '../operators/pad.ts';
-import { groupsOf, kernelOf, reach } from '../operators/window.ts';
+import type { Operator } from '../operators/operator.ts';
+import { dimensionsOf, modeOf, paddingValue, storedValue } from '../semantics/pad.ts';
+import { namesOf, type Spec } from '../semantics/semantics.ts';
+import { groupsOf, kernelOf, reach } from '../semantics/window.ts';
 import { none, type Width } from './plan.ts';
 
 /*
@@ -146,7 +147,8 @@ function pick<T>(forms: readonly T[], outChannels: number): T | null {
  * SAME makes n = ⌈size / stride⌉ windows and puts zeros around them: with a window's span K = dilation·(kernel − 1) + 1, in all
  * max((n − 1)·stride + K − size, 0), the smaller half before. Let t be that total. PyTorch's n windows reach over
  * E = (n − 1)·stride + K elements: `padding` zeros, then `seen` elements of the input, then `behind` zeros. So SAME does where
- * its smaller half is at most `padding` and its larger half at most `behind`, what they lack is put there first, and the size
+ * its smaller half is at most `padding` and its larger half at most `behind` (which is at most `padding`, so that is all there
+ * is to ask), what they lack is put there first, and the size
  * E − t that comes of it has n windows, K − stride ≤ t < K. The largest such t leaves the most to SAME. With t = 0 the size
  * may be more than E, up to n·stride, and then as little as possible of the input is cropped; no window reaches what is.
  */
@@ -154,7 +156,7 @@ export function widthBeforeSame(axis: Axis): Width | null {
   const { input, stride, padding, output } = axis;
   const seen = Math.min(input, extent(axis) - padding);
   const behind = extent(axis) - padding - seen;
-  const total = Math.min(span(axis) - 1, 2 * padding + 1, 2 * behind);
+  const total = Math.min(span(axis) - 1, 2 * behind);
   if (seen < 1 || total < span(axis) - stride) return null;
   const before = padding - Math.floor(total / 2);
   const size = total > 0 ? extent(axis) - total : Math.min(Math.max(input + before, extent(axis)), output * stride);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Params } from '../core/case.ts';
-import type { Family } from '../operators/operator.ts';
+import type { Family } from '../semantics/semantics.ts';
 import { planOf } from './plan.ts';
 
 function steps(family: Family, params: Params, bias = false) {
@@ -9,7 +9,7 @@ function steps(family: Family, params: Params, bias = false) {
 }
 
 describe('convolution', () => {
-  const convolve = { do: 'convolve', strides: [1], dilations: [1], groups: 2 };
+  const convolve = { do: 'convolve', kernel: 'weight', strides: [1], dilations: [1], groups: 2 };
 
   test.each([
     ['valid', [1], { before: 0, after: 0 }],

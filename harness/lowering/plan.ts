@@ -1,7 +1,8 @@
 import type { Inputs, Params } from '../core/case.ts';
-import { convolutionPadding } from '../operators/convolution.ts';
-import type { Family, Spec } from '../operators/operator.ts';
-import { dimensionsOf, modeOf, paddingValue, sources } from '../operators/pad.ts';
+import { convolutionPadding } from '../semantics/convolution.ts';
+import { dimensionsOf, modeOf, type PadAxis, type PadMode, paddingValue, sources } from '../semantics/pad.ts';
+import type { Family } from '../semantics/semantics.ts';
+import { reach } from '../semantics/window.ts';
 
 /*
  * PyTorch's semantics as a plan: what to pad, convolve and crop, with nothing implied. A plan is data; one file for each thing
@@ -23,11 +24,24 @@ export interface PadStep {
   value: number;
 }
 
+/**
+ * A convolution without padding: the window stays inside. The kernel is the weight as it is, or a transposed convolution's
+ * `flipped`: reversed along every spatial axis, and within each group with input and output channels exchanged.
+ */
+export interface ConvolveStep {
+  do: 'convolve';
+  kernel: 'weight' | 'flipped';
+  strides: readonly number[];
+  dilations: readonly number[];
+  groups: number;
+}
+
 /** One step of a layer. Lists have one entry a spatial axis. */
 export type LayerStep =
   | PadStep
-  /** A convolution without padding: the window stays inside. */
-  | { do: 'convolve'; strides: readonly number[]; dilations: readonly number[]; groups: number }
+  /** Zeros between neighbours, so that they come to lie so far apart. */
+  | { do: 'spread'; distances: readonly number[] }
+  | ConvolveStep
   /** A transposed convolution that crops nothing: (input − 1)·stride + dilation·(kernel − 1) + 1 elements an axis. */
   | { do: 'convolve transposed'; strides: readonly number[]; dilations: readonly number[]; groups: number }
   /** The bias of each output channel, on every element. */
@@ -51,14 +65,33 @@ export type Plan =
   | ({ over: 'all axes'; steps: readonly PaddingStep[] } & Sizes);
 
 /**
+ * How a transposed convolution is computed: `crop` the whole output (and append to it), or `pad` the input, with zeros between its
+ * elements too, and convolve with the flipped kernel. Both give the same, but for infinite and NaN weights: `pad` multiplies
+ * them by its zeros. `crop` is never slower.
+ */
+export type Route = 'crop' | 'pad';
+export const routes: readonly Route[] = ['crop', 'pad'];
+
+/**
  * The plan of a valid call, whose parameters are normalised and whose input has its batch axis.
  *
  * Convolution pads its input and convolves. Transposed convolution is computed whole; then output_padding zeros are appended
- * and `padding` elements cropped from both ends, and only then comes the bias, which the appended elements get as well.
+ * and `padding` elements cropped from both ends, and only then comes the bias, which the appended elements get as well. By
+ * the other route it is a convolution with stride 1 of the input with stride − 1 zeros between its elements and
+ * dilation·(kernel − 1) − padding at both ends, and output_padding more at the last.
  * Padding with a value is one step; padding with the input's own elements takes them, axis by axis.
  */
-export function planOf(family: Family, params: Params, shapes: Inputs<number[]>, outputShape: readonly number[]): Plan {
-  if (family === 'padding') return paddingPlan({ params, shapes }, outputShape);
+export function planOf(
+  family: Family,
+  params: Params,
+  shapes: Inputs<number[]>,
+  outputShape: readonly number[],
+  route: Route = 'crop',
+): Plan {
+  if (family === 'padding') {
+    const spec = { params, shapes };
+    return paddingPlan(dimensionsOf(spec), modeOf(spec), paddingValue(spec));
+  }
   const kernel = shapes.weight!.slice(2);
   const strides = params.stride as number[];
   const dilations = params.dilation as number[];
@@ -67,7 +100,24 @@ export function planOf(family: Family, params: Params, shapes: Inputs<number[]>,
   const plan = { over: 'spatial axes' as const, axes: kernel.length, outputShape };
   if (family === 'transposed convolution') {
     const padding = params.padding as number[];
-    const widths = (params.output_padding as number[]).map((extra, axis) => ({
+    const outputPadding = params.output_padding as number[];
+    if (route === 'pad') {
+      const widths = outputPadding.map((extra, axis) => {
+        const before = reach({ kernel: kernel[axis]!, dilation: dilations[axis]! }) - padding[axis]!;
+        return { before, after: before + extra };
+      });
+      const ones = strides.map(() => 1);
+      return {
+        ...plan,
+        steps: [
+          { do: 'spread', distances: strides },
+          { do: 'pad', widths, value: 0 },
+          { do: 'convolve', kernel: 'flipped', strides: ones, dilations, groups },
+          ...bias,
+        ],
+      };
+    }
+    const widths = outputPadding.map((extra, axis) => ({
       before: -padding[axis]!,
       after: extra - padding[axis]!,
     }));
@@ -77,14 +127,17 @@ export function planOf(family: Family, params: Params, shapes: Inputs<number[]>,
     };
   }
   const widths = convolutionPadding(params.padding!, kernel, dilations);
-  return { ...plan, steps: [{ do: 'pad', widths, value: 0 }, { do: 'convolve', strides, dilations, groups }, ...bias] };
+  return {
+    ...plan,
+    steps: [{ do: 'pad', widths, value: 0 }, { do: 'convolve', kernel: 'weight', strides, dilations, groups }, ...bias],
+  };
 }
 
-function paddingPlan(spec: Pick<Spec, 'params' | 'shapes'>, outputShape: readonly number[]): Plan {
-  const dimensions = dimensionsOf(spec);
-  const mode = modeOf(spec);
+/** The plan that pads these dimensions, all that the tensor has; `value` is for the mode `constant`. */
+export function paddingPlan(dimensions: readonly PadAxis[], mode: PadMode, value: number): Plan {
+  const outputShape = dimensions.map(({ size, before, after }) => size + before + after);
   const plan = { over: 'all axes' as const, axes: dimensions.length, outputShape };
-  if (mode === 'constant') return { ...plan, steps: [{ do: 'pad', widths: dimensions, value: paddingValue(spec) }] };
+  if (mode === 'constant') return { ...plan, steps: [{ do: 'pad', widths: dimensions, value }] };
   const steps = [...dimensions.entries()]
     .filter(([, { before, after }]) => before !== 0 || after !== 0)
     .map(([axis, dimension]) => ({ do: 'take' as const, axis, indices: sources(mode, dimension) as number[] }));

@@ -1,284 +1,400 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { elementCount } from '../core/tensor.ts';
-import { storedValue } from '../operators/pad.ts';
-import {
-  cropped,
-  depthwiseKernel,
-  filled,
-  grownBy,
-  kernelLast,
-  surrounded,
-  toChannelsFirst,
-  toChannelsLast,
-} from './layout.ts';
-import { type LayerStep, none, type PaddingStep, type Plan, type Width } from './plan.ts';
+import type { Inputs, Params } from '../core/case.ts';
+import type { DType } from '../core/tensor.ts';
+import { convolutionPadding, convolutionSemantics } from '../semantics/convolution.ts';
+import { dimensionsOf, type PadAxis, type PadMode, padModes, padSemantics } from '../semantics/pad.ts';
+import { refusalOf, type Semantics, type Spec } from '../semantics/semantics.ts';
+import { transposedConvolutionSemantics } from '../semantics/transposedConvolution.ts';
+import { axisValues, perAxis, reach } from '../semantics/window.ts';
+import { execute } from './execute.ts';
+import { gradients } from './gradient.ts';
+import { type Layout, layouts } from './layout.ts';
+import { type Plan, paddingPlan, planOf, type Route, routes } from './plan.ts';
 
 /*
- * Carries a plan out with tfjs operations that every runtime has: tf.pad, tf.slice, tf.stridedSlice, tf.gather and convolutions
- * with padding 'valid', channels last. One spatial axis is computed as two, the first of size 1.
+ * `convdiff/tfjs`: PyTorch's convolutions and paddings as functions on TensorFlow.js tensors, on whichever runtime tfjs runs on.
+ * They take PyTorch's parameters, by PyTorch's names and with its defaults, refuse what PyTorch refuses, leave no tensor behind
+ * but their result, and have first-order gradients by input, weight and bias.
  *
- * tfjs has no groups, no dilation in transposed convolution, and refuses stride with dilation; its three-dimensional
- * convolutions have no dilation on every runtime, and the transposed one is wrong on one of them. These are composed here, never
- * by putting zeros where they would be multiplied: 0·∞ is NaN, and PyTorch's gaps are not multiplied at all.
+ * Source of what they mean: https://pytorch.org/docs/stable/nn.functional.html
  */
 
-/** The operands in PyTorch's layout: input (N, C, …), weight as PyTorch has it, bias (C); `pad` has an input of any shape. */
-export interface Operands {
-  input: tf.Tensor;
-  weight?: tf.Tensor;
-  bias?: tf.Tensor;
+export type { PadMode } from '../semantics/pad.ts';
+export type { Layout } from './layout.ts';
+export type { Route } from './plan.ts';
+
+/** One number for every spatial axis, or a list with one entry each. */
+export type PerAxis = number | readonly number[];
+
+export interface ConvolutionOptions {
+  /** How far the window moves; 1. */
+  stride?: PerAxis;
+  /** Elements added at both ends of every axis, or `'same'` (stride 1 only) or `'valid'`; 0. */
+  padding?: PerAxis | 'same' | 'valid';
+  /** How far the taps of the window lie apart; 1. */
+  dilation?: PerAxis;
+  /** How many groups of channels are convolved by themselves; 1. */
+  groups?: number;
+  /** What the added elements are, as in `torch.nn.Conv2d`; `'zeros'`. */
+  padding_mode?: 'zeros' | Exclude<PadMode, 'constant'>;
+  /** The axis order of input, weight and result: PyTorch's `'NCHW'` or TensorFlow's `'NHWC'`, over any number of spatial axes; `'NCHW'`. */
+  layout?: Layout;
 }
 
-type Pair = [number, number];
-
-/** The list with `filler` in front where it has one entry: one axis is computed as two. */
-function atLeastTwo<T>(values: readonly T[], filler: T): T[] {
-  return values.length === 1 ? [filler, values[0]!] : [...values];
-}
-
-/** (a, b, …) with a height of 1 where there is a single spatial axis. */
-function withHeight(x: tf.Tensor): tf.Tensor {
-  return x.rank === 3 ? tf.expandDims(x, 2) : x;
-}
-
-/** Elements of `value` around every axis; negative widths crop. */
-function pad(x: tf.Tensor, widths: readonly Width[], value = 0): tf.Tensor {
-  const inner = cropped(x, widths);
-  if (inner === null) {
-    // Where more is cropped than is there, what remains comes from what is appended on the other side.
-    const shape = widths.map(({ before, after }, axis) => x.shape[axis]! + before + after);
-    return filled(shape, value, x.dtype);
-  }
-  const grown = grownBy(widths);
-  if (grown.flat().every((width) => width === 0)) return inner;
-  return Object.is(value, 0) ? tf.pad(inner, grown) : surrounded(inner, grown, value);
-}
-
-/** Zeros around the spatial axes of (N, …, C). */
-function padSpatial(x: tf.Tensor, widths: readonly Width[]): tf.Tensor {
-  return pad(x, [none, ...widths, none]);
-}
-
-/** Every `step`-th element of the spatial axes, from `from`. */
-function every(x: tf.Tensor, from: readonly number[], step: readonly number[]): tf.Tensor {
-  if (from.every((first) => first === 0) && step.every((distance) => distance === 1)) return x;
-  return tf.stridedSlice(x, [0, ...from, 0], x.shape, [1, ...step, 1]);
-}
-
-/** `count` equal slices of the channels, which come last. */
-function parts(x: tf.Tensor, count: number): tf.Tensor[] {
-  return count === 1 ? [x] : tf.split(x, count, x.rank - 1);
-}
-
-/** The depths of (N, D, H, W, C) as a batch, and back. */
-function depthsAsBatch(x: tf.Tensor): tf.Tensor4D {
-  const [batch, depth, ...rest] = x.shape as [number, number, number, number, number];
-  return tf.reshape(x, [batch * depth, ...rest]);
-}
-
-function batchAsDepths(x: tf.Tensor, batch: number): tf.Tensor {
-  const [all, ...rest] = x.shape;
-  return tf.reshape(x, [batch, all! / batch, ...rest]);
-}
-
-/** The two-dimensional kernel at one depth of a kernel (D, H, W, …). */
-function kernelAt(weight: tf.Tensor, depth: number): tf.Tensor {
-  const [, ...rest] = weight.shape;
-  return tf.reshape(tf.slice(weight, depth, 1), rest);
-}
-
-/** Convolution over height and width. */
-function convolve2d(x: tf.Tensor, weight: tf.Tensor, step: Extract<LayerStep, { do: 'convolve' }>): tf.Tensor {
-  const [strides, dilations] = [step.strides as Pair, step.dilations as Pair];
-  // tfjs takes stride or dilation, not both: then all windows are computed and every stride-th is kept.
-  const both = Math.max(...strides) > 1 && Math.max(...dilations) > 1;
-  const direct: Pair = both ? [1, 1] : strides;
-  const convolution = (part: tf.Tensor, kernel: tf.Tensor) =>
-    tf.conv2d(part as tf.Tensor4D, kernel as tf.Tensor4D, direct, 'valid', 'NHWC', dilations);
-  // libtensorflow's depthwise kernel wants equal strides and no dilation; all others go group by group.
-  const isDepthwise =
-    step.groups > 1 && step.groups === x.shape[3] && strides[0] === strides[1] && Math.max(...dilations) === 1;
-  const result = isDepthwise
-    ? tf.depthwiseConv2d(x as tf.Tensor4D, depthwiseKernel(weight, step.groups), strides, 'valid')
-    : groupwise(x, weight, step.groups, convolution);
-  return both ? every(result, [0, 0], strides) : result;
-}
-
-/** What `convolution` makes of each group's channels and kernel, one after the other. */
-function groupwise(
-  x: tf.Tensor,
-  weight: tf.Tensor,
-  groups: number,
-  convolution: (part: tf.Tensor, kernel: tf.Tensor) => tf.Tensor,
-): tf.Tensor {
-  const kernels = parts(weight, groups);
-  const results = parts(x, groups).map((part, group) => convolution(part, kernels[group]!));
-  return results.length === 1 ? results[0]! : tf.concat(results, x.rank - 1);
-}
-
-/** Convolution over depth, height and width. */
-function convolve3d(x: tf.Tensor, weight: tf.Tensor, step: Extract<LayerStep, { do: 'convolve' }>): tf.Tensor {
-  const strides = step.strides as [number, number, number];
-  if (step.dilations.every((dilation) => dilation === 1)) {
-    return groupwise(x, weight, step.groups, (part, kernel) =>
-      tf.conv3d(part as tf.Tensor5D, kernel as tf.Tensor5D, strides, 'valid', 'NDHWC', 1),
-    );
-  }
-  // Not every runtime has dilation here: a sum over the kernel's depth of convolutions over height and width.
-  const [stride, dilation] = [strides[0], step.dilations[0]!];
-  const flat = { ...step, strides: step.strides.slice(1), dilations: step.dilations.slice(1) };
-  const [batch, depth] = x.shape as [number, number];
-  const outputs = Math.floor((depth - dilation * (weight.shape[0]! - 1) - 1) / stride) + 1;
-  const terms = Array.from({ length: weight.shape[0]! }, (_, k) => {
-    const last = k * dilation + (outputs - 1) * stride + 1;
-    const depths = padSpatial(x, [{ before: -k * dilation, after: last - depth }, none, none]);
-    return convolve2d(depthsAsBatch(every(depths, [0, 0, 0], [stride, 1, 1])), kernelAt(weight, k), flat);
-  });
-  return batchAsDepths(sum(terms), batch);
-}
-
-function sum(terms: readonly tf.Tensor[]): tf.Tensor {
-  return terms.reduce((all, term) => tf.add(all, term));
-}
-
-function greatestCommonDivisor(a: number, b: number): number {
-  return b === 0 ? a : greatestCommonDivisor(b, a % b);
-}
-
-/** Zeros between the elements of one axis, so that neighbours come to lie `step` apart. */
-function spread(x: tf.Tensor, axis: number, step: number): tf.Tensor {
-  if (step === 1) return x;
-  const size = x.shape[axis]!;
-  const [before, after] = [elementCount(x.shape.slice(0, axis)), elementCount(x.shape.slice(axis + 1))];
-  const apart = pad(tf.reshape(x, [before, size, 1, after]), [none, none, { before: 0, after: step - 1 }, none]);
-  const ended = pad(tf.reshape(apart, [before, size * step, after]), [none, { before: 0, after: 1 - step }, none]);
-  return tf.reshape(ended, [...x.shape.slice(0, axis), (size - 1) * step + 1, ...x.shape.slice(axis + 1)]);
-}
-
-/** Whole transposed convolution of one group over height and width, without dilation. */
-function undilatedTransposed2d(x: tf.Tensor4D, weight: tf.Tensor4D, strides: Pair): tf.Tensor4D {
-  const [batch, height, width] = x.shape;
-  const [kernelH, kernelW, outChannels] = weight.shape;
-  const shape: [number, number, number, number] = [
-    batch,
-    (height - 1) * strides[0] + kernelH,
-    (width - 1) * strides[1] + kernelW,
-    outChannels,
-  ];
-  return tf.conv2dTranspose(x, weight, shape, strides, 'valid');
+export interface TransposedConvolutionOptions {
+  /** How far apart the input's elements come to lie; 1. */
+  stride?: PerAxis;
+  /** Elements cropped from both ends of every axis; 0. */
+  padding?: PerAxis;
+  /** Elements appended at the end of every axis; 0. */
+  output_padding?: PerAxis;
+  /**
+   * The result's spatial sizes, or its whole shape, as in the call of `torch.nn.ConvTranspose2d`: says what output_padding has
+   * to be.
+   */
+  output_size?: readonly number[];
+  /** How many groups of channels are convolved by themselves; 1. */
+  groups?: number;
+  /** How far the taps of the kernel lie apart; 1. */
+  dilation?: PerAxis;
+  /** As for convolutions; `'NCHW'`. */
+  layout?: Layout;
+  /** How it is computed: crop the whole output, or pad the input and convolve; `'crop'`, which is never slower. */
+  route?: Route;
 }
 
 /**
- * Whole transposed convolution of one group over height and width, with dilation.
- *
- * Input element i and tap k meet at i·s + k·d. Let g = gcd(s, d) and i = r + (d/g)·j: then i·s + k·d = r·s + d·(j·s/g + k). So
- * the elements of each phase r = 0 … d/g − 1 make a plain transposed convolution with stride s/g, whose elements lie d apart,
- * beginning at r·s, and no two phases meet.
+ * `F.conv1d`. Input (N, C, L) or (C, L), weight (out, C / groups, K), bias (out); with `layout: 'NHWC'` input (N, L, C) or
+ * (L, C) and weight (K, C / groups, out). Throws Error where PyTorch refuses the call, saying why.
  */
-function transposed2d(x: tf.Tensor4D, weight: tf.Tensor4D, strides: Pair, dilations: Pair): tf.Tensor {
-  if (dilations[0] === 1 && dilations[1] === 1) return undilatedTransposed2d(x, weight, strides);
-  const common: Pair = [
-    greatestCommonDivisor(strides[0], dilations[0]),
-    greatestCommonDivisor(strides[1], dilations[1]),
-  ];
-  const phases: Pair = [dilations[0] / common[0], dilations[1] / common[1]];
-  const [, height, width] = x.shape;
-  const whole: Pair = [
-    (height - 1) * strides[0] + dilations[0] * (weight.shape[0] - 1) + 1,
-    (width - 1) * strides[1] + dilations[1] * (weight.shape[1] - 1) + 1,
-  ];
-  const placed: tf.Tensor[] = [];
-  for (let r = 0; r < Math.min(phases[0], height); r++) {
-    for (let c = 0; c < Math.min(phases[1], width); c++) {
-      const phase = undilatedTransposed2d(every(x, [r, c], phases) as tf.Tensor4D, weight, [
-        strides[0] / common[0],
-        strides[1] / common[1],
-      ]);
-      const apart = spread(spread(phase, 1, dilations[0]), 2, dilations[1]);
-      const from: Pair = [r * strides[0], c * strides[1]];
-      const widths = from.map((before, i) => ({ before, after: whole[i]! - before - apart.shape[i + 1]! }));
-      placed.push(padSpatial(apart, widths));
-    }
-  }
-  return sum(placed);
+export function conv1d<T extends tf.Tensor>(
+  input: T,
+  weight: tf.Tensor,
+  bias?: tf.Tensor | null,
+  options?: ConvolutionOptions,
+): T {
+  return convolution(convolutions[1], 1, input, weight, bias, options) as T;
 }
 
 /**
- * Whole transposed convolution of one group over depth, height and width: a sum over the kernel's depth of transposed
- * convolutions over height and width, each set apart in depth by the stride and moved by its tap's place.
+ * `F.conv2d`. Input (N, C, H, W) or (C, H, W), weight (out, C / groups, KH, KW), bias (out); with `layout: 'NHWC'` input
+ * (N, H, W, C) or (H, W, C) and weight (KH, KW, C / groups, out). Throws Error where PyTorch refuses the call, saying why.
  */
-function transposed3d(
-  x: tf.Tensor,
+export function conv2d<T extends tf.Tensor>(
+  input: T,
   weight: tf.Tensor,
-  strides: readonly number[],
-  dilations: readonly number[],
-): tf.Tensor {
-  const [stride, dilation, taps] = [strides[0]!, dilations[0]!, weight.shape[0]!];
-  const flat = depthsAsBatch(x);
-  const terms = Array.from({ length: taps }, (_, k) => {
-    const kernel = kernelAt(weight, k) as tf.Tensor4D;
-    const term = transposed2d(flat, kernel, strides.slice(1) as Pair, dilations.slice(1) as Pair);
-    const apart = spread(batchAsDepths(term, x.shape[0]!), 1, stride);
-    return padSpatial(apart, [{ before: k * dilation, after: (taps - 1 - k) * dilation }, none, none]);
-  });
-  return sum(terms);
+  bias?: tf.Tensor | null,
+  options?: ConvolutionOptions,
+): T {
+  return convolution(convolutions[2], 2, input, weight, bias, options) as T;
 }
 
-function convolve(x: tf.Tensor, weight: tf.Tensor, step: Extract<LayerStep, { do: 'convolve' }>): tf.Tensor {
-  // The axis of size 1 that is put in front of a single one moves nowhere: any stride will do, and an equal one does best.
-  const full = {
-    ...step,
-    strides: atLeastTwo(step.strides, step.strides[0]!),
-    dilations: atLeastTwo(step.dilations, 1),
-  };
-  return full.strides.length === 2 ? convolve2d(x, weight, full) : convolve3d(x, weight, full);
-}
-
-function convolveTransposed(
-  x: tf.Tensor,
+/**
+ * `F.conv3d`. Input (N, C, D, H, W) or (C, D, H, W), weight (out, C / groups, KD, KH, KW), bias (out); with `layout: 'NHWC'`
+ * input (N, D, H, W, C) or (D, H, W, C) and weight (KD, KH, KW, C / groups, out). Throws Error where PyTorch refuses the call,
+ * saying why.
+ */
+export function conv3d<T extends tf.Tensor>(
+  input: T,
   weight: tf.Tensor,
-  step: Extract<LayerStep, { do: 'convolve transposed' }>,
+  bias?: tf.Tensor | null,
+  options?: ConvolutionOptions,
+): T {
+  return convolution(convolutions[3], 3, input, weight, bias, options) as T;
+}
+
+/**
+ * `F.conv_transpose1d`. Input (N, C, L) or (C, L), weight (C, out / groups, K), bias (out); with `layout: 'NHWC'` input
+ * (N, L, C) or (L, C) and weight (K, out / groups, C). Throws Error where PyTorch refuses the call, saying why.
+ */
+export function convTranspose1d<T extends tf.Tensor>(
+  input: T,
+  weight: tf.Tensor,
+  bias?: tf.Tensor | null,
+  options?: TransposedConvolutionOptions,
+): T {
+  return transposedConvolution(transposedConvolutions[1], 1, input, weight, bias, options) as T;
+}
+
+/**
+ * `F.conv_transpose2d`. Input (N, C, H, W) or (C, H, W), weight (C, out / groups, KH, KW), bias (out); with `layout: 'NHWC'`
+ * input (N, H, W, C) or (H, W, C) and weight (KH, KW, out / groups, C). Throws Error where PyTorch refuses the call, saying why.
+ */
+export function convTranspose2d<T extends tf.Tensor>(
+  input: T,
+  weight: tf.Tensor,
+  bias?: tf.Tensor | null,
+  options?: TransposedConvolutionOptions,
+): T {
+  return transposedConvolution(transposedConvolutions[2], 2, input, weight, bias, options) as T;
+}
+
+/**
+ * `F.conv_transpose3d`. Input (N, C, D, H, W) or (C, D, H, W), weight (C, out / groups, KD, KH, KW), bias (out); with
+ * `layout: 'NHWC'` input (N, D, H, W, C) or (D, H, W, C) and weight (KD, KH, KW, out / groups, C). Throws Error where PyTorch
+ * refuses the call, saying why.
+ */
+export function convTranspose3d<T extends tf.Tensor>(
+  input: T,
+  weight: tf.Tensor,
+  bias?: tf.Tensor | null,
+  options?: TransposedConvolutionOptions,
+): T {
+  return transposedConvolution(transposedConvolutions[3], 3, input, weight, bias, options) as T;
+}
+
+/**
+ * `F.pad` of a float32 or int32 tensor. `widths` lists (before, after) from the last dimension back; negative ones crop. `value`
+ * is for the mode `constant`. Throws Error where PyTorch refuses the call, saying why.
+ */
+export function pad<T extends tf.Tensor>(
+  input: T,
+  widths: readonly number[],
+  mode: PadMode = 'constant',
+  value = 0,
+): T {
+  tensorsOf('pad', { input });
+  wholeNumbers('pad', 'pad', widths);
+  oneOf('pad', 'mode', mode, padModes);
+  const params = { pad: widths, mode, value };
+  const spec: Spec = { params, shapes: { input: input.shape }, dtypes: { input: input.dtype as DType } };
+  check(padSemantics, spec);
+  return differentiable(paddingPlan(dimensionsOf(spec), mode, value), { input }) as T;
+}
+
+type Axes = 1 | 2 | 3;
+
+const convolutions = { 1: convolutionSemantics(1), 2: convolutionSemantics(2), 3: convolutionSemantics(3) };
+const transposedConvolutions = {
+  1: transposedConvolutionSemantics(1),
+  2: transposedConvolutionSemantics(2),
+  3: transposedConvolutionSemantics(3),
+};
+
+function convolution(
+  semantics: Semantics,
+  axes: Axes,
+  input: tf.Tensor,
+  weight: tf.Tensor,
+  bias: tf.Tensor | null | undefined,
+  options: ConvolutionOptions = {},
 ): tf.Tensor {
-  const [strides, dilations] = [atLeastTwo(step.strides, 1), atLeastTwo(step.dilations, 1)];
-  return groupwise(x, weight, step.groups, (part, kernel) =>
-    strides.length === 2
-      ? transposed2d(part as tf.Tensor4D, kernel as tf.Tensor4D, strides as Pair, dilations as Pair)
-      : transposed3d(part, kernel, strides, dilations),
-  );
-}
-
-function carryOutLayer(step: LayerStep, x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor | undefined): tf.Tensor {
-  switch (step.do) {
-    case 'pad':
-      return padSpatial(x, atLeastTwo(step.widths, none));
-    case 'convolve':
-      return convolve(x, weight, step);
-    case 'convolve transposed':
-      return convolveTransposed(x, weight, step);
-    case 'add bias':
-      return tf.add(x, bias!);
-  }
-}
-
-function carryOutPadding(step: PaddingStep, x: tf.Tensor): tf.Tensor {
-  return step.do === 'pad'
-    ? pad(x, step.widths, storedValue(step.value, x.dtype))
-    : tf.gather(x, tf.tensor1d([...step.indices], 'int32'), step.axis);
-}
-
-/** The result of a plan, in PyTorch's layout. Leaves no other tensor behind. */
-export function execute(plan: Plan, { input, weight, bias }: Operands): tf.Tensor {
+  const { name } = semantics;
+  known(name, options, ['stride', 'padding', 'dilation', 'groups', 'padding_mode', 'layout']);
+  const { padding_mode = 'zeros', layout = 'NCHW', ...given } = options;
+  oneOf(name, 'padding_mode', padding_mode, ['zeros', ...padModes.slice(1)]);
+  oneOf(name, 'layout', layout, layouts);
+  const params = paramsOf(semantics, given);
+  const operands = { input, weight, ...(bias ? { bias } : {}) };
+  const spec = specOf(semantics, axes, params, operands, layout);
+  check(semantics, spec);
+  if (padding_mode === 'zeros') return layer(semantics, spec, operands, layout);
   return tf.tidy(() => {
-    const shape = [...plan.outputShape];
-    if (elementCount(shape) === 0) return tf.zeros(shape, input.dtype);
-    if (plan.over === 'all axes') {
-      return tf.clone(plan.steps.reduce((x, step) => carryOutPadding(step, x), input));
-    }
-    const kernel = kernelLast(withHeight(weight!));
-    const x = plan.steps.reduce(
-      (before, step) => carryOutLayer(step, before, kernel, bias),
-      toChannelsLast(withHeight(input)),
-    );
-    return tf.reshape(toChannelsFirst(x), shape);
+    const kernel = spec.shapes.weight!.slice(2);
+    const widths = convolutionPadding(params.padding!, kernel, axisValues(params, 'dilation', axes));
+    const padded = paddedBy(name, input, widths, padding_mode, layout);
+    const unpadded = specOf(semantics, axes, { ...params, padding: 0 }, { ...operands, input: padded }, layout);
+    return layer(semantics, unpadded, { ...operands, input: padded }, layout);
   });
+}
+
+/** The input of a layer with its spatial axes padded by a mode. */
+function paddedBy(
+  name: string,
+  input: tf.Tensor,
+  widths: readonly { before: number; after: number }[],
+  mode: PadMode,
+  layout: Layout,
+): tf.Tensor {
+  const first = layout === 'NHWC' ? input.rank - widths.length - 1 : input.rank - widths.length;
+  const dimensions = input.shape.map((size, dimension): PadAxis => {
+    const { before, after } = widths[dimension - first] ?? { before: 0, after: 0 };
+    return { size, before, after };
+  });
+  // As F.pad is given it: channels first, (before, after) from the last axis back.
+  const shape = firstChannels(input.shape, widths.length, layout);
+  const list = [...widths].reverse().flatMap(({ before, after }) => [before, after]);
+  const dtypes = { input: input.dtype as DType };
+  check(padSemantics, { params: { pad: list, mode, value: 0 }, shapes: { input: shape }, dtypes }, name);
+  return differentiable(paddingPlan(dimensions, mode, 0), { input });
+}
+
+function transposedConvolution(
+  semantics: Semantics,
+  axes: Axes,
+  input: tf.Tensor,
+  weight: tf.Tensor,
+  bias: tf.Tensor | null | undefined,
+  options: TransposedConvolutionOptions = {},
+): tf.Tensor {
+  const { name } = semantics;
+  known(name, options, ['stride', 'padding', 'output_padding', 'output_size', 'groups', 'dilation', 'layout', 'route']);
+  const { output_size, layout = 'NCHW', route = 'crop', ...given } = options;
+  oneOf(name, 'layout', layout, layouts);
+  oneOf(name, 'route', route, routes);
+  const params = paramsOf(semantics, given);
+  const operands = { input, weight, ...(bias ? { bias } : {}) };
+  const spec = specOf(semantics, axes, params, operands, layout);
+  if (output_size === undefined) {
+    check(semantics, spec);
+    return layer(semantics, spec, operands, layout, route);
+  }
+  if (given.output_padding !== undefined) {
+    throw new Error(`${name}: give output_size or output_padding, not both`);
+  }
+  wholeNumbers(name, 'output_size', output_size);
+  const sizes = output_size.length === input.rank ? firstChannels(output_size, axes, layout).slice(-axes) : output_size;
+  const sized = { ...spec, params: { ...params, output_padding: outputPadding(name, spec, axes, sizes) } };
+  check(semantics, sized);
+  return layer(semantics, sized, operands, layout, route);
+}
+
+/** The output_padding that gives these sizes, as `torch.nn.ConvTranspose*` finds it. */
+function outputPadding(name: string, spec: Spec, axes: Axes, sizes: readonly number[]): number[] {
+  // The sizes that follow rely on these parameters; what else may be wrong is said later.
+  const lists = ['stride', 'padding', 'dilation'].map((param) => perAxis(spec.params[param]!, axes));
+  const [strides, paddings, dilations] = lists;
+  if (!strides || !paddings || !dilations || spec.shapes.weight!.length !== axes + 2) return [0];
+  if (sizes.length !== axes) {
+    throw new Error(`${name}: output_size must have ${axes} entries, the spatial sizes: got ${JSON.stringify(sizes)}`);
+  }
+  const least = spec.shapes.input
+    .slice(-axes)
+    .map(
+      (size, axis) =>
+        (size - 1) * strides[axis]! -
+        2 * paddings[axis]! +
+        reach({ kernel: spec.shapes.weight![axis + 2]!, dilation: dilations[axis]! }) +
+        1,
+    );
+  if (sizes.some((size, axis) => size < least[axis]! || size >= least[axis]! + strides[axis]!)) {
+    const most = least.map((size, axis) => size + strides[axis]! - 1);
+    throw new Error(
+      `${name}: output_size must be from ${JSON.stringify(least)} to ${JSON.stringify(most)} for this input: got ${JSON.stringify(sizes)}`,
+    );
+  }
+  return sizes.map((size, axis) => size - least[axis]!);
+}
+
+/** Carries a checked call out, on a batch of one where it has none. */
+function layer(
+  semantics: Semantics,
+  spec: Spec,
+  operands: { input: tf.Tensor; weight: tf.Tensor; bias?: tf.Tensor },
+  layout: Layout,
+  route?: Route,
+): tf.Tensor {
+  const unbatched = spec.shapes.input.length === semantics.unbatchedRank;
+  const shapes = unbatched ? { ...spec.shapes, input: [1, ...spec.shapes.input] } : spec.shapes;
+  const normal = { ...spec, shapes, params: semantics.normalise(spec.params)! };
+  const plan = planOf(semantics.family, normal.params, shapes, semantics.outputShape(normal), route);
+  if (!unbatched) return differentiable(plan, operands, layout);
+  return tf.tidy(() => {
+    const result = differentiable(plan, { ...operands, input: tf.expandDims(operands.input, 0) }, layout);
+    return tf.squeeze(result, [0]);
+  });
+}
+
+/** The result of a plan, which knows its gradients. */
+function differentiable(
+  plan: Plan,
+  operands: { input: tf.Tensor; weight?: tf.Tensor; bias?: tf.Tensor },
+  layout: Layout = 'NCHW',
+): tf.Tensor {
+  const names = ['input', 'weight', 'bias'] as const;
+  const given = names.filter((name) => operands[name] !== undefined);
+  const named = (tensors: readonly tf.Tensor[]) =>
+    Object.fromEntries(given.map((name, i) => [name, tensors[i]!])) as { input: tf.Tensor };
+  const call = tf.customGrad((...args) => {
+    const save = args.at(-1) as unknown as tf.GradSaveFunc;
+    const tensors = args.slice(0, given.length) as tf.Tensor[];
+    save(tensors);
+    return {
+      value: execute(plan, named(tensors), layout),
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
+        const found = gradients(plan, named(saved), dy, layout);
+        return given.map((name) => found[name]!);
+      },
+    };
+  });
+  return call(...given.map((name) => operands[name]!));
+}
+
+/** The call as PyTorch would see it: shapes with channels first. */
+function specOf(semantics: Semantics, axes: Axes, params: Params, operands: Inputs<tf.Tensor>, layout: Layout): Spec {
+  tensorsOf(semantics.name, operands);
+  const { input, weight, bias } = operands;
+  const [outer, inner] = weight!.shape.slice(-2).reverse();
+  const kernel =
+    layout === 'NCHW' || weight!.rank < 2 ? weight!.shape : [outer!, inner!, ...weight!.shape.slice(0, -2)];
+  return {
+    params,
+    shapes: {
+      input: firstChannels(input.shape, axes, layout),
+      weight: kernel,
+      ...(bias === undefined ? {} : { bias: bias.shape }),
+    },
+    dtypes: {
+      input: input.dtype as DType,
+      weight: weight!.dtype as DType,
+      ...(bias === undefined ? {} : { bias: bias.dtype as DType }),
+    },
+  };
+}
+
+/** A shape in a layout, as PyTorch's: the channels before the spatial axes. */
+function firstChannels(shape: readonly number[], axes: number, layout: Layout): number[] {
+  if (layout === 'NCHW' || shape.length <= axes) return [...shape];
+  const spatial = shape.length - 1 - axes;
+  return [...shape.slice(0, spatial), shape.at(-1)!, ...shape.slice(spatial, -1)];
+}
+
+function paramsOf({ name, defaults }: Semantics, given: object): Params {
+  const params: Params = { ...defaults };
+  for (const [param, value] of Object.entries(given)) {
+    if (value === undefined) continue;
+    const named = name.startsWith('conv_t') ? [] : ['same', 'valid'];
+    if (param === 'padding' && typeof value === 'string') oneOf(name, param, value, named);
+    else wholeNumbers(name, param, value, param !== 'groups');
+    params[param] = value;
+  }
+  return params;
+}
+
+function check(semantics: Semantics, spec: Spec, name: string = semantics.name): void {
+  const dtype = spec.dtypes.input as string;
+  if (dtype !== 'float32' && !(dtype === 'int32' && (semantics.dtypes as readonly string[]).includes(dtype))) {
+    throw new Error(`${name}: input must be float32${semantics.family === 'padding' ? ' or int32' : ''}: got ${dtype}`);
+  }
+  const refusal = refusalOf(semantics.rules, spec);
+  if (refusal !== null) throw new Error(`${name}: ${refusal.message}`);
+}
+
+function tensorsOf(name: string, operands: object): void {
+  for (const [operand, value] of Object.entries(operands)) {
+    if (!(value instanceof tf.Tensor)) throw new Error(`${name}: ${operand} must be a tensor: got ${String(value)}`);
+  }
+}
+
+function known(name: string, given: object, names: readonly string[]): void {
+  for (const option of Object.keys(given)) {
+    if (!names.includes(option)) {
+      throw new Error(`${name} has no option ${option}: there are ${names.join(', ')}`);
+    }
+  }
+}
+
+function oneOf(name: string, option: string, value: unknown, allowed: readonly string[]): void {
+  if (!allowed.includes(value as string)) {
+    const wanted = allowed.length > 0 ? `one of ${allowed.join(', ')}` : 'a whole number or a list of them';
+    throw new Error(`${name}: ${option} must be ${wanted}: got ${JSON.stringify(value)}`);
+  }
+}
+
+function wholeNumbers(name: string, option: string, value: unknown, listed = true): void {
+  const entries = Array.isArray(value) && listed ? value : [value];
+  if (!entries.every((entry) => Number.isSafeInteger(entry))) {
+    const wanted = listed ? 'a whole number or a list of them' : 'a whole number';
+    throw new Error(`${name}: ${option} must be ${wanted}: got ${JSON.stringify(value)}`);
+  }
 }

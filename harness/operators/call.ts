@@ -2,8 +2,9 @@ import { type Case, type Inputs, mapInputs, type Params } from '../core/case.ts'
 import { materialise } from '../core/data.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Tensor } from '../core/tensor.ts';
+import { refusalOf, type Spec } from '../semantics/semantics.ts';
 import { operatorOf } from './index.ts';
-import { type Operator, refusalOf, type Spec } from './operator.ts';
+import type { Operator } from './operator.ts';
 
 /** A step of an implementation may hold so many elements at once; cases that need more are taken for mistakes. */
 const maxPeakElements = 2 ** 28;

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { refusalOf, type Spec } from '../semantics/semantics.ts';
 import { isOperator, operatorOf, operators } from './index.ts';
-import { type Operator, refusalOf, type Spec } from './operator.ts';
+import type { Operator } from './operator.ts';
 
 /*
  * The laws that every operator's arbitrary keeps. That what it draws is legal for PyTorch as well: operator.test.ts.

@@ -5,9 +5,10 @@ import { caseOf, type Draw } from '../campaign/plan.ts';
 import { mapInputs } from '../core/case.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { elementCount } from '../core/tensor.ts';
+import { refusalOf, type Spec } from '../semantics/semantics.ts';
 import { prepare } from './call.ts';
 import { operators } from './index.ts';
-import { type Operator, refusalOf, type Spec } from './operator.ts';
+import type { Operator } from './operator.ts';
 
 /*
  * The rules and oddities against PyTorch itself: what they say of a call is what PyTorch does with it.

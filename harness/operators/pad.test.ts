@@ -4,8 +4,8 @@ import { Oracle } from '../campaign/oracle.ts';
 import { caseOf } from '../campaign/plan.ts';
 import { type Case, caseSchema, mapInputs, type Params, type Values } from '../core/case.ts';
 import type { DType } from '../core/tensor.ts';
+import type { Spec } from '../semantics/semantics.ts';
 import { prepare } from './call.ts';
-import type { Spec } from './operator.ts';
 import { pad as operator } from './pad.ts';
 
 let oracle: Oracle;

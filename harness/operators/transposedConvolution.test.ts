@@ -3,9 +3,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Oracle } from '../campaign/oracle.ts';
 import { caseOf } from '../campaign/plan.ts';
 import { mapInputs, type Params } from '../core/case.ts';
+import type { Spec } from '../semantics/semantics.ts';
 import { prepare } from './call.ts';
 import { lift } from './fixtures/lift.ts';
-import type { Operator, Spec } from './operator.ts';
+import type { Operator } from './operator.ts';
 import { transposedConvolution } from './transposedConvolution.ts';
 
 const operator = transposedConvolution(1);

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import type { Family, Operator, Rule } from '../operators/operator.ts';
+import type { Operator } from '../operators/operator.ts';
+import type { Family, Rule } from '../semantics/semantics.ts';
 
 /*
  * docs/reference/rules.md, from the lists that validate, draw invalid cases and word the errors. `npm run docs` writes it.
@@ -60,7 +61,7 @@ export function rulesPage(operators: readonly Operator[]): string {
   );
   return `# What PyTorch refuses
 
-Written by \`npm run docs\` from the lists in \`harness/operators/\`; not to be edited by hand. The same lists validate a call,
+Written by \`npm run docs\` from the lists in \`harness/semantics/\`; not to be edited by hand. The same lists validate a call,
 draw invalid ones (each rule broken alone, near its edge and far from it) and word the errors; the tests hold every rule
 against PyTorch 2.13 from both sides of its edge.
 

@@ -1,20 +1,10 @@
-import { z } from 'zod';
 import type { Params, ParamValue } from '../core/case.ts';
-import { namesOf, type Rule, type Spec } from './operator.ts';
+import { namesOf, type Rule, type Spec } from './semantics.ts';
 
 /*
  * What convolution and transposed convolution share: a window of `kernel` taps, `dilation` apart, that moves by `stride` over a
  * number of spatial axes.
  */
-
-/** The largest absolute value of a parameter; beyond it sizes are no sizes any more. */
-export const maxParameter = 2 ** 31 - 1;
-
-export const integer = z.int().min(-maxParameter).max(maxParameter);
-/** An int or a list of ints, as PyTorch accepts. */
-export const intOrList = z.union([integer, z.array(integer).max(8)], {
-  error: ({ input }) => `must be a whole number or a list of them: got ${JSON.stringify(input)}`,
-});
 
 /** One spatial axis of a window, with sizes in elements; `before` is the padding, or the crop, at its beginning. */
 export interface Window {
