@@ -18,7 +18,7 @@ import {
   type Window,
 } from './execute.ts';
 import { type Layout, transposed } from './layout.ts';
-import { type LayerStep, none, type PaddingStep, type Plan, type Width } from './plan.ts';
+import { type LayerStep, none, type PaddingStep, type Plan, runsOf, type Width } from './plan.ts';
 
 /*
  * The gradients of a plan: each step's adjoint, from the last step to the first, out of the same operations as the steps.
@@ -146,30 +146,6 @@ function paddingGradient(steps: readonly PaddingStep[], input: tf.Tensor, dy: tf
         : returned(gradient, step.axis, step.indices, input.shape[step.axis]!),
     tf.clone(dy),
   );
-}
-
-/** Elements that follow each other by the same step, 1, 0 or −1, from the one at `at` with index `first`. */
-interface Run {
-  at: number;
-  first: number;
-  count: number;
-  step: number;
-}
-
-/** Indices as few runs, each as long as it can be. */
-export function runsOf(indices: readonly number[]): Run[] {
-  const runs: Run[] = [];
-  for (const [at, index] of indices.entries()) {
-    const run = runs.at(-1);
-    const step = run === undefined ? 2 : index - (run.first + (run.count - 1) * run.step);
-    if (run !== undefined && Math.abs(step) <= 1 && (run.count === 1 || step === run.step)) {
-      run.step = step;
-      run.count += 1;
-    } else {
-      runs.push({ at, first: index, count: 1, step: 0 });
-    }
-  }
-  return runs;
 }
 
 /** The adjoint of taking elements by their index: each goes back to where it came from, and is added up there. */

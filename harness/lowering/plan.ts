@@ -143,3 +143,27 @@ export function paddingPlan(dimensions: readonly PadAxis[], mode: PadMode, value
     .map(([axis, dimension]) => ({ do: 'take' as const, axis, indices: sources(mode, dimension) as number[] }));
   return { ...plan, steps };
 }
+
+/** Elements that follow each other by the same step, 1, 0 or −1, from the one at `at` with index `first`. */
+export interface Run {
+  at: number;
+  first: number;
+  count: number;
+  step: number;
+}
+
+/** Indices as few runs, each as long as it can be. */
+export function runsOf(indices: readonly number[]): Run[] {
+  const runs: Run[] = [];
+  for (const [at, index] of indices.entries()) {
+    const run = runs.at(-1);
+    const step = run === undefined ? 2 : index - (run.first + (run.count - 1) * run.step);
+    if (run !== undefined && Math.abs(step) <= 1 && (run.count === 1 || step === run.step)) {
+      run.step = step;
+      run.count += 1;
+    } else {
+      runs.push({ at, first: index, count: 1, step: 0 });
+    }
+  }
+  return runs;
+}

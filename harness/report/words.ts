@@ -32,6 +32,14 @@ export function caseWords({ op, params, inputs }: Case): string {
   return `${op}(${[...tensors, ...rest].join(', ')})`;
 }
 
+/** What a case calls, without its data: F.conv1d(x, w, stride=2). */
+export function callWords({ op, params, inputs }: Case): string {
+  const names = { input: 'x', weight: 'w', bias: 'b' };
+  const tensors = Object.keys(inputs).map((name) => names[name as keyof typeof names]);
+  const rest = Object.entries(params).map(([name, value]) => `${name}=${paramWords(name, value)}`);
+  return `F.${op}(${[...tensors, ...rest].join(', ')})`;
+}
+
 /** 1234567 as 1,234,567. */
 export function groupDigits(value: number): string {
   return Math.round(value).toLocaleString('en-US');

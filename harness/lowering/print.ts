@@ -1,0 +1,39 @@
+import { mapInputs } from '../core/case.ts';
+import { backendTensors, type Call } from '../operators/call.ts';
+import { callWords } from '../report/words.ts';
+import { planOf, type Route } from './plan.ts';
+import { type Dialect, sourceOf } from './source.ts';
+import { tensorflowPython } from './tensorflowSource.ts';
+import { tfjsModule } from './tfjsSource.ts';
+
+/** The libraries for which a call can be printed. */
+export type Library = 'tfjs' | 'tensorflow';
+
+const dialects: Record<Library, Dialect> = { tfjs: tfjsModule, tensorflow: tensorflowPython };
+
+export const libraries = Object.keys(dialects) as Library[];
+
+/**
+ * The text of a function that does, with a library, what a call does in PyTorch: for these shapes and parameters, on tensors in
+ * PyTorch's layout. The call is valid, and its result not empty.
+ *
+ * The route of a transposed convolution is one that the library has on every runtime: neither has dilation there, and
+ * tfjs-wasm's transposed convolution over three axes is wrong.
+ */
+export function printed(call: Call, library: Library): string {
+  const { operator, spec } = call;
+  const params = call.normalised!;
+  const shapes = mapInputs(backendTensors(call), ({ shape }) => shape);
+  const dilations = (params.dilation ?? []) as readonly number[];
+  const dilated = dilations.some((dilation) => dilation > 1);
+  const route: Route = dilated || (library === 'tfjs' && dilations.length === 3) ? 'pad' : 'crop';
+  const plan = planOf(operator.family, params, shapes, operator.outputShape({ ...spec, params, shapes }), route);
+  const heading = {
+    name: operator.name,
+    call: callWords(call.case),
+    dtype: spec.dtypes.input,
+    shapes: spec.shapes,
+    result: operator.outputShape(spec),
+  };
+  return sourceOf(plan, heading, dialects[library]);
+}
