@@ -3,6 +3,7 @@ import { isSetupError } from '../scripts/setup.mjs';
 import { check } from './commands/check.ts';
 import { coverage } from './commands/coverage.ts';
 import { doctor } from './commands/doctor.ts';
+import { explain } from './commands/explain.ts';
 import { fuzz } from './commands/fuzz.ts';
 import { list as listAll } from './commands/list.ts';
 import { list } from './commands/options.ts';
@@ -44,6 +45,25 @@ function running(command: Command): Command {
     .addOption(format());
 }
 
+/** Options that describe one case. */
+function caseFlags(command: Command): Command {
+  return command
+    .option('--input <shape>', 'shape of the input, such as 2,1,7')
+    .option('--weight <shape>', 'shape of the weight, such as 1,2,3')
+    .option('--bias [shape]', 'with a bias')
+    .option('--stride <ints>', 'an int, or a list with one entry an axis, such as 2,1')
+    .option('--padding <ints>', 'or same, or valid')
+    .option('--output_padding, --output-padding <ints>', 'of transposed convolutions')
+    .option('--dilation <ints>', 'as stride')
+    .option('--groups <n>', 'how many groups the channels fall into')
+    .option('--pad <ints>', 'of pad: before and after, from the last dimension back, such as 1,1,-2,0')
+    .option('--mode <mode>', 'of pad: constant, reflect, replicate or circular')
+    .option('--value <number>', 'of pad: what is put around, also NaN, Infinity, -Infinity, -0')
+    .option('--dtype <dtype>', 'float32, float64 or int32', 'float32')
+    .option('--values <kind>', 'lattice, normal or special', 'lattice')
+    .option('--seed <n>', 'seed of the data', '1');
+}
+
 function program(done: (exit: number) => void): Command {
   const convdiff = new Command('convdiff')
     .addHelpText('after', exitCodes)
@@ -62,23 +82,22 @@ function program(done: (exit: number) => void): Command {
     .argument('<files...>', 'case files')
     .action(async (files, options) => done(await check(files, options)));
 
-  running(convdiff.command('try').description('run one case from flags'))
-    .argument('<op>', 'operator')
-    .option('--input <shape>', 'shape of the input, such as 2,1,7')
-    .option('--weight <shape>', 'shape of the weight, such as 1,2,3')
-    .option('--bias [shape]', 'with a bias')
-    .option('--stride <ints>', 'an int, or a list with one entry an axis, such as 2,1')
-    .option('--padding <ints>', 'or same, or valid')
-    .option('--output_padding, --output-padding <ints>', 'of transposed convolutions')
-    .option('--dilation <ints>', 'as stride')
-    .option('--groups <n>', 'how many groups the channels fall into')
-    .option('--pad <ints>', 'of pad: before and after, from the last dimension back, such as 1,1,-2,0')
-    .option('--mode <mode>', 'of pad: constant, reflect, replicate or circular')
-    .option('--value <number>', 'of pad: what is put around, also NaN, Infinity, -Infinity, -0')
-    .option('--dtype <dtype>', 'float32, float64 or int32', 'float32')
-    .option('--values <kind>', 'lattice, normal or special', 'lattice')
-    .option('--seed <n>', 'seed of the data', '1')
-    .action(async (op, options) => done(await tryCase(op, options)));
+  running(
+    caseFlags(convdiff.command('try').description('run one case from flags').argument('<op>', 'operator')),
+  ).action(async (op, options) => done(await tryCase(op, options)));
+
+  caseFlags(
+    convdiff
+      .command('explain')
+      .description('what the padding of a call means: sizes, F.pad and tf.pad, crops, pictures, code')
+      .argument('<op-or-file>', 'operator, with flags as of try; or a case file'),
+  )
+    .option('--code <library>', 'only the text of a function that does it: tfjs or tensorflow')
+    .option('--svg <file>', 'draw its pictures into a file')
+    .addOption(
+      new Option('--format <format>', 'for people or for programs').choices(['pretty', 'json']).default('pretty'),
+    )
+    .action((what, options) => done(explain(what, options)));
 
   running(convdiff.command('replay').description('run saved counterexamples again, all without a name'))
     .argument('[names...]', 'files or ids')

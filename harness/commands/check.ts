@@ -9,7 +9,7 @@ import { backendsOf, type CommonOptions, caseTimeoutOf_ms, knownIssuesFolder, wo
 import { CaseRun, type Named } from './runCases.ts';
 
 /** The case in a file: a case file, or a counterexample's case. Throws UsageError. */
-function readCase(file: string, cwd: string): Named {
+export function readCase(file: string, cwd: string): Named {
   const json = readJson(resolve(cwd, file), file);
   const isCounterexample = (json as { schema?: unknown } | null)?.schema === counterexampleSchema;
   const testCase = isCounterexample ? parseCounterexample(json, file).case : parseCase(json, file);

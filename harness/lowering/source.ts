@@ -4,6 +4,7 @@ import { storedValue } from '../semantics/pad.ts';
 import { reach } from '../semantics/window.ts';
 import type { ConvolveStep, LayerStep, PaddingStep, Plan, Run, Width } from './plan.ts';
 import { runsOf } from './plan.ts';
+import { axisLetters, widthWords } from './words.ts';
 
 /*
  * A plan as the text of a function: which statements in which order, and what is said of them. How a library spells a
@@ -73,11 +74,6 @@ export function sourceOf(plan: Plan, heading: Heading, dialect: Dialect): string
   return dialect.wrap(heading, writer.statements);
 }
 
-/** Axes by the names that people give them. */
-function axisNames(axes: number): string {
-  return ['L', 'H, W', 'D, H, W'][axes - 1]!;
-}
-
 /** Follows the shapes of what has been computed so far, and collects the statements. */
 class Writer {
   readonly statements: Statement[] = [];
@@ -145,7 +141,7 @@ class Writer {
     [this.x, this.w] = [shapes.input, shapes.weight!];
     if (unbatched) this.reshape('x', [1, ...this.x], 'A batch of one.');
     const spatial = Array.from({ length: axes }, (_, axis) => axis + 2);
-    const letters = axisNames(axes);
+    const letters = axisLetters[axes - 1]!.join(', ');
     this.transpose('x', [0, ...spatial, 1], `(N, C, ${letters}) to (N, ${letters}, C).`);
     const flips = steps.some((step) => step.do === 'convolve' && step.kernel === 'flipped');
     if (!flips) this.transpose('w', [...spatial, 1, 0], 'The axes of the kernel first, then its channels.');
@@ -159,12 +155,17 @@ class Writer {
     switch (step.do) {
       case 'pad': {
         const none = { before: 0, after: 0 };
-        this.pad([none, ...step.widths, none], 0, padWords(step.widths));
+        this.pad([none, ...step.widths, none], 0, `${widthWords(step.widths)}.`);
         break;
       }
       case 'spread':
         for (const [axis, distance] of step.distances.entries()) {
-          this.spread('x', axis + 1, distance, `${distance - 1} zeros between neighbours: stride ${distance}.`);
+          this.spread(
+            'x',
+            axis + 1,
+            distance,
+            `Zeros between neighbours, which come to lie ${distance} apart: the stride.`,
+          );
         }
         break;
       case 'convolve':
@@ -256,9 +257,4 @@ class Writer {
     }
     this.assign('w', this.dialect.reverse('w', spatial), this.w);
   }
-}
-
-function padWords(widths: readonly Width[]): string {
-  const words = (width: number) => (width < 0 ? `${-width} cropped` : `${width} added`);
-  return `${widths.map(({ before, after }) => `${words(before)} in front, ${words(after)} behind`).join('; ')}.`;
 }

@@ -1,0 +1,46 @@
+import { writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { UsageError } from '../core/errors.ts';
+import { explanationOf } from '../lowering/explain.ts';
+import { type Library, libraries, printed } from '../lowering/print.ts';
+import { type Call, prepare } from '../operators/call.ts';
+import { isOperator } from '../operators/index.ts';
+import { explanationJson, explanationSvg, explanationText } from '../report/explanation.ts';
+import { readCase } from './check.ts';
+import { workingFolder } from './options.ts';
+import { type CaseOptions, caseFromFlags } from './try.ts';
+
+export interface ExplainOptions extends CaseOptions {
+  code?: string;
+  svg?: string;
+  format: 'pretty' | 'json';
+}
+
+/** A call from a case file, or from flags where an operator is named. Throws UsageError where PyTorch refuses it. */
+function callOf(what: string, options: ExplainOptions): Call {
+  const isFile = !isOperator(what) && /[./\\]/.test(what);
+  const call = isFile ? readCase(what, workingFolder()).call : prepare(caseFromFlags(what, options));
+  if (call.refusal !== null) throw new UsageError(`PyTorch refuses this call: ${call.refusal.message}`);
+  return call;
+}
+
+/** What a call's padding means, or its code; see docs/how-to/explain.md. Returns the exit code. */
+export function explain(what: string, options: ExplainOptions): number {
+  const call = callOf(what, options);
+  if (options.code !== undefined) {
+    if (!(libraries as string[]).includes(options.code)) {
+      throw new UsageError(`--code must be one of ${libraries.join(', ')}: got "${options.code}"`);
+    }
+    if (call.strictOnly) throw new UsageError('there is nothing to compute: a size is 0');
+    process.stdout.write(printed(call, options.code as Library));
+    return 0;
+  }
+  const explanation = explanationOf(call);
+  if (options.svg !== undefined) {
+    const svg = explanationSvg(explanation);
+    if (svg === null) throw new UsageError('nothing to draw: it has three axes, or is too large for a picture');
+    writeFileSync(resolve(workingFolder(), options.svg), svg);
+  }
+  process.stdout.write(options.format === 'json' ? `${explanationJson(explanation)}\n` : explanationText(explanation));
+  return 0;
+}
