@@ -67,7 +67,8 @@ export type Plan =
 /**
  * How a transposed convolution is computed: `crop` the whole output (and append to it), or `pad` the input, with zeros between its
  * elements too, and convolve with the flipped kernel. Both give the same, but for infinite and NaN weights: `pad` multiplies
- * them by its zeros. `crop` is never slower.
+ * them by its zeros. `crop` multiplies less; a runtime whose convolution is much quicker than its transposed one may still be
+ * quicker with `pad`.
  */
 export type Route = 'crop' | 'pad';
 export const routes: readonly Route[] = ['crop', 'pad'];

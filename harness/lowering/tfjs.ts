@@ -59,7 +59,7 @@ export interface TransposedConvolutionOptions {
   dilation?: PerAxis;
   /** As for convolutions; `'NCHW'`. */
   layout?: Layout;
-  /** How it is computed: crop the whole output, or pad the input and convolve; `'crop'`, which is never slower. */
+  /** How it is computed: crop the whole output, or pad the input and convolve; `'crop'`, which multiplies less. */
   route?: Route;
 }
 
