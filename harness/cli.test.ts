@@ -325,7 +325,7 @@ describe.concurrent('check', () => {
 
   test('every verdict and every kind of mismatch has its line', async () => {
     const verdicts = join(root, 'harness/fixtures/verdicts.mjs');
-    const { exit, results, summary } = await jsonl(['check', plain, '--backend', verdicts, '--case-timeout', '300ms']);
+    const { exit, results, summary } = await jsonl(['check', plain, '--backend', verdicts, '--case-timeout', '1500ms']);
     expect(exit).toBe(1);
     const mismatch = (what: string, more = {}) => ({ backend: what, verdict: 'mismatch', kind: what, ...more });
     expect(results).toMatchObject([

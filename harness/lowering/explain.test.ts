@@ -109,6 +109,12 @@ describe('pictures', () => {
   });
 });
 
+test('cuts where tf.pad would have to take negative numbers', () => {
+  const text = (params: Params) => explanationText(explanationOf(callOf('pad', params, [1, 2, 9])));
+  expect(text({ pad: [-5, -3] })).toContain('    x[:, :, 5:-3]\n');
+  expect(text({ pad: [-1, 2, 1, -1] })).toContain('    tf.pad(x[:, :-1, 1:], [[0, 0], [1, 0], [0, 2]])\n');
+});
+
 test('says where output_padding goes', () => {
   const says = (params: Params) =>
     explanationOf(callOf('conv_transpose1d', params, [1, 1, 4], [1, 1, 5])).says.join('\n');
