@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { caseOf } from '../campaign/plan.ts';
 import { mapInputs, type Params, type Values } from '../core/case.ts';
-import { backendTensors, type Call, prepare } from '../operators/call.ts';
+import { backendTensors, type Call, normalSpec, prepare } from '../operators/call.ts';
 import { operators } from '../operators/index.ts';
 import type { Operator } from '../operators/operator.ts';
 import type { Spec } from '../semantics/semantics.ts';
@@ -22,8 +22,8 @@ beforeAll(async () => {
 
 function lowered(call: Call): { shape: number[]; data: number[] } {
   const tensors = backendTensors(call);
-  const spec = { ...call.spec, params: call.normalised!, shapes: mapInputs(tensors, ({ shape }) => shape) };
-  const plan = planOf(call.operator.family, call.normalised!, spec.shapes, call.operator.outputShape(spec));
+  const spec = normalSpec(call);
+  const plan = planOf(call.operator.family, spec.params, spec.shapes, call.operator.outputShape(spec));
   const operands = mapInputs(tensors, ({ data, shape, dtype }) => tf.tensor(data, shape, dtype as 'float32'));
   const result = execute(plan, operands);
   const out = { shape: result.shape, data: values(call, [...result.dataSync()]) };

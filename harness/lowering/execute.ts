@@ -101,6 +101,11 @@ export function parts(x: tf.Tensor, count: number): tf.Tensor[] {
   return count === 1 ? [x] : tf.split(x, count, x.rank - 1);
 }
 
+/** What `parts` took apart. */
+export function joined(slices: readonly tf.Tensor[]): tf.Tensor {
+  return slices.length === 1 ? slices[0]! : tf.concat([...slices], slices[0]!.rank - 1);
+}
+
 /** The depths of (N, D, H, W, C) as a batch, and back. */
 function depthsAsBatch(x: tf.Tensor): tf.Tensor4D {
   const [batch, depth, ...rest] = x.shape as [number, number, number, number, number];
@@ -143,8 +148,7 @@ function groupwise(
   convolution: (part: tf.Tensor, kernel: tf.Tensor) => tf.Tensor,
 ): tf.Tensor {
   const kernels = parts(weight, groups);
-  const results = parts(x, groups).map((part, group) => convolution(part, kernels[group]!));
-  return results.length === 1 ? results[0]! : tf.concat(results, x.rank - 1);
+  return joined(parts(x, groups).map((part, group) => convolution(part, kernels[group]!)));
 }
 
 /** Convolution over depth, height and width. */
@@ -283,7 +287,7 @@ export function flipped(kernel: tf.Tensor, groups: number): tf.Tensor {
   const exchanged = parts(kernel, groups).map((part) =>
     transposed(part, [...spatial, kernel.rank - 1, kernel.rank - 2]),
   );
-  return tf.reverse(exchanged.length === 1 ? exchanged[0]! : tf.concat(exchanged, kernel.rank - 1), spatial);
+  return tf.reverse(joined(exchanged), spatial);
 }
 
 /** What one step makes of (N, …, C), with the kernel as `channelsAtEnd` gives it. */

@@ -1,8 +1,8 @@
-import { mapInputs } from '../core/case.ts';
-import { backendTensors, type Call } from '../operators/call.ts';
+import { elementCount } from '../core/tensor.ts';
+import { type Call, normalSpec } from '../operators/call.ts';
 import { callWords, plural } from '../report/words.ts';
 import { axesOf, dimensionsOf, modeOf, type PadAxis } from '../semantics/pad.ts';
-import { reach } from '../semantics/window.ts';
+import { reach, span } from '../semantics/window.ts';
 import { planOf, type Route, routes, type Width } from './plan.ts';
 import { axisLetters, stepWords } from './words.ts';
 
@@ -90,9 +90,8 @@ interface Axis {
 }
 
 function planned(call: Call, route: Route = 'crop') {
-  const shapes = mapInputs(backendTensors(call), ({ shape }) => shape);
-  const spec = { ...call.spec, params: call.normalised!, shapes };
-  return planOf(call.operator.family, spec.params, shapes, call.operator.outputShape(spec), route);
+  const spec = normalSpec(call);
+  return planOf(call.operator.family, spec.params, spec.shapes, call.operator.outputShape(spec), route);
 }
 
 function axesOfCall(call: Call, widths: readonly Width[]): Axis[] {
@@ -123,10 +122,6 @@ function padsOf(what: string, names: readonly string[], widths: readonly Width[]
       { order: `(N, ${names.join(', ')}, C)`, widths: [none, ...spatial, none] },
     ],
   };
-}
-
-function span(axis: Pick<Axis, 'kernel' | 'dilation'>): number {
-  return reach(axis) + 1;
 }
 
 function ofConvolution(call: Call): Parts {
@@ -378,7 +373,7 @@ function drawn(picture: Picture): Picture[] {
 /** What a small padding makes of the case's own data, where it is inline, or of ones, or 1, 2, 3 … where elements are repeated. */
 function valuesOf(call: Call, normal: Call['spec']): Explanation['values'] {
   const { operator, tensors, case: given } = call;
-  const size = operator.outputShape(normal).reduce((a, b) => a * b, 1);
+  const size = elementCount(operator.outputShape(normal));
   if (size > mostValues || tensors.input.data.length > mostValues) return null;
   const isOwn = given.inputs.input.data.kind === 'inline';
   const isConstant = modeOf(normal) === 'constant';

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { mapInputs } from '../core/case.ts';
 import {
   atLeastTwo,
   carryOutLayer,
@@ -10,6 +11,7 @@ import {
   flipped,
   fromChannelsAtEnd,
   fromChannelsLast,
+  joined,
   type Operands,
   pad,
   padSpatial,
@@ -31,19 +33,11 @@ import { type LayerStep, none, type PaddingStep, type Plan, runsOf, type Width }
  */
 export function gradients(plan: Plan, operands: Operands, dy: tf.Tensor, layout: Layout = 'NCHW'): Operands {
   return tf.tidy((): Operands => {
-    if (dy.size === 0) return zerosLike(operands);
+    if (dy.size === 0) return mapInputs(operands, (x) => tf.zerosLike(x));
     return plan.over === 'all axes'
       ? { input: paddingGradient(plan.steps, operands.input, dy) }
       : layerGradients(plan.steps, operands, dy, layout);
   });
-}
-
-function zerosLike({ input, weight, bias }: Operands): Operands {
-  return {
-    input: tf.zerosLike(input),
-    ...(weight === undefined ? {} : { weight: tf.zerosLike(weight) }),
-    ...(bias === undefined ? {} : { bias: tf.zerosLike(bias) }),
-  };
 }
 
 function layerGradients(
@@ -133,8 +127,7 @@ function kernelGradient(large: tf.Tensor, small: tf.Tensor, kernel: readonly num
       { strides: dilations, dilations: strides, groups: 1 },
     ),
   );
-  const whole = groups.map((part) => transposed(part, [...spatial, 0, channels]));
-  return whole.length === 1 ? whole[0]! : tf.concat(whole, channels);
+  return joined(groups.map((part) => transposed(part, [...spatial, 0, channels])));
 }
 
 function paddingGradient(steps: readonly PaddingStep[], input: tf.Tensor, dy: tf.Tensor): tf.Tensor {

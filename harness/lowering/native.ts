@@ -1,9 +1,8 @@
-import { mapInputs } from '../core/case.ts';
-import { backendTensors, type Call } from '../operators/call.ts';
+import { type Call, normalSpec } from '../operators/call.ts';
 import type { Operator } from '../operators/operator.ts';
 import { dimensionsOf, modeOf, paddingValue, storedValue } from '../semantics/pad.ts';
 import { namesOf, type Spec } from '../semantics/semantics.ts';
-import { groupsOf, kernelOf, reach } from '../semantics/window.ts';
+import { groupsOf, kernelOf, span } from '../semantics/window.ts';
 import { none, type Width } from './plan.ts';
 
 /*
@@ -83,11 +82,6 @@ function axesOfLayer(operator: Operator, spec: Spec): Axis[] {
     padding: typeof padding === 'string' ? 0 : (padding as number[])[i]!,
     output: output[i]!,
   }));
-}
-
-/** The distance from a window's first tap to its last, both counted. */
-function span(window: Pick<Axis, 'kernel' | 'dilation'>): number {
-  return reach(window) + 1;
 }
 
 /** What all windows of an axis reach over, from the beginning of the first to the end of the last. */
@@ -213,8 +207,7 @@ function paddingCall(spec: Spec): NativePad | string {
  */
 export function nativeFeatures(call: Call): string[] {
   if (call.refusal !== null) return [];
-  const shapes = mapInputs(backendTensors(call), ({ shape }) => shape);
-  const spec = { ...call.spec, params: call.normalised!, shapes };
+  const spec = normalSpec(call);
   const native = nativeCallOf(call.operator, spec);
   if (typeof native === 'string' || native.call === 'pad' || native.call === 'mirrorPad') return [];
   const axes = withHeight(axesOfLayer(call.operator, spec));

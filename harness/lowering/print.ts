@@ -1,5 +1,4 @@
-import { mapInputs } from '../core/case.ts';
-import { backendTensors, type Call } from '../operators/call.ts';
+import { type Call, normalSpec } from '../operators/call.ts';
 import { callWords } from '../report/words.ts';
 import { planOf, type Route } from './plan.ts';
 import { type Dialect, sourceOf } from './source.ts';
@@ -22,12 +21,11 @@ export const libraries = Object.keys(dialects) as Library[];
  */
 export function printed(call: Call, library: Library): string {
   const { operator, spec } = call;
-  const params = call.normalised!;
-  const shapes = mapInputs(backendTensors(call), ({ shape }) => shape);
-  const dilations = (params.dilation ?? []) as readonly number[];
+  const normal = normalSpec(call);
+  const dilations = (normal.params.dilation ?? []) as readonly number[];
   const dilated = dilations.some((dilation) => dilation > 1);
   const route: Route = dilated || (library === 'tfjs' && dilations.length === 3) ? 'pad' : 'crop';
-  const plan = planOf(operator.family, params, shapes, operator.outputShape({ ...spec, params, shapes }), route);
+  const plan = planOf(operator.family, normal.params, normal.shapes, operator.outputShape(normal), route);
   const heading = {
     name: operator.name,
     call: callWords(call.case),

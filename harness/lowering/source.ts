@@ -1,9 +1,17 @@
 import type { Inputs } from '../core/case.ts';
 import { elementCount } from '../core/tensor.ts';
 import { storedValue } from '../semantics/pad.ts';
-import { reach } from '../semantics/window.ts';
-import type { ConvolveStep, LayerStep, PaddingStep, Plan, Run, Width } from './plan.ts';
-import { runsOf } from './plan.ts';
+import { span } from '../semantics/window.ts';
+import {
+  type ConvolveStep,
+  type LayerStep,
+  none,
+  type PaddingStep,
+  type Plan,
+  type Run,
+  runsOf,
+  type Width,
+} from './plan.ts';
 import { axisLetters, widthWords } from './words.ts';
 
 /*
@@ -153,11 +161,9 @@ class Writer {
 
   private step(step: LayerStep): void {
     switch (step.do) {
-      case 'pad': {
-        const none = { before: 0, after: 0 };
+      case 'pad':
         this.pad([none, ...step.widths, none], 0, `${widthWords(step.widths)}.`);
         break;
-      }
       case 'spread':
         for (const [axis, distance] of step.distances.entries()) {
           this.spread(
@@ -228,8 +234,8 @@ class Writer {
     const both = strides.some((stride) => stride > 1) && dilations.some((dilation) => dilation > 1);
     if (both) strides = strides.map(() => 1);
     const sizes = strides.map((stride, axis) => {
-      const span = reach({ kernel: this.w[axis]!, dilation: dilations[axis]! }) + 1;
-      return Math.floor((this.x[axis + 1]! - span) / stride) + 1;
+      const window = { kernel: this.w[axis]!, dilation: dilations[axis]! };
+      return Math.floor((this.x[axis + 1]! - span(window)) / stride) + 1;
     });
     const be = this.dialect.groupwise(step.groups, (x, w) => this.dialect.convolve(x, w, strides, dilations));
     const shape = [this.x[0]!, ...sizes, this.w.at(-1)!];

@@ -1,3 +1,5 @@
+import { inputNames } from '../core/case.ts';
+import { operandNames } from '../report/words.ts';
 import type { Dialect, Range } from './source.ts';
 
 /* Plans as TensorFlow's Python: a function on tensors in PyTorch's layout, which gives what PyTorch gives. */
@@ -61,9 +63,8 @@ export const tensorflowPython: Dialect = {
     `tf.nn.conv${strides.length}d_transpose(${x}, ${w}, ${list(shape)}, strides=${strides.length === 1 ? strides[0] : list(strides)}, padding='VALID')`,
   addBias: (x) => `${x} + b`,
   wrap: ({ name, call, shapes, result }, statements) => {
-    const names = { input: 'x', weight: 'w', bias: 'b' } as const;
-    const parameters = (['input', 'weight', 'bias'] as const).filter((input) => shapes[input] !== undefined);
-    const sizes = parameters.map((input) => `${names[input]}: ${tuple(shapes[input]!)}`).join(', ');
+    const parameters = inputNames.filter((input) => shapes[input] !== undefined);
+    const sizes = parameters.map((input) => `${operandNames[input]}: ${tuple(shapes[input]!)}`).join(', ');
     const body = statements.flatMap(({ to, be, comment }) => [
       ...(comment === undefined ? [] : [`    # ${comment}`]),
       `    ${to} = ${be}`,
@@ -72,7 +73,7 @@ export const tensorflowPython: Dialect = {
       'import tensorflow as tf',
       '',
       '',
-      `def ${name}(${parameters.map((input) => names[input]).join(', ')}):`,
+      `def ${name}(${parameters.map((input) => operandNames[input]).join(', ')}):`,
       `    """${call}`,
       '',
       `    ${sizes}, as PyTorch has them. Gives ${tuple(result)}.`,

@@ -1,11 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Inputs, Params } from '../core/case.ts';
+import { type Inputs, mapInputs, type Params } from '../core/case.ts';
 import type { DType } from '../core/tensor.ts';
 import { convolutionPadding, convolutionSemantics } from '../semantics/convolution.ts';
 import { dimensionsOf, type PadAxis, type PadMode, padModes, padSemantics } from '../semantics/pad.ts';
 import { refusalOf, type Semantics, type Spec } from '../semantics/semantics.ts';
 import { transposedConvolutionSemantics } from '../semantics/transposedConvolution.ts';
-import { axisValues, perAxis, reach } from '../semantics/window.ts';
+import { axisValues, perAxis, span } from '../semantics/window.ts';
 import { execute } from './execute.ts';
 import { gradients } from './gradient.ts';
 import { type Layout, layouts } from './layout.ts';
@@ -182,7 +182,7 @@ function convolution(
   const { name } = semantics;
   known(name, options, ['stride', 'padding', 'dilation', 'groups', 'padding_mode', 'layout']);
   const { padding_mode = 'zeros', layout = 'NCHW', ...given } = options;
-  oneOf(name, 'padding_mode', padding_mode, ['zeros', ...padModes.slice(1)]);
+  oneOf(name, 'padding_mode', padding_mode, ['zeros', ...padModes.filter((mode) => mode !== 'constant')]);
   oneOf(name, 'layout', layout, layouts);
   const params = paramsOf(semantics, given);
   const operands = { input, weight, ...(bias ? { bias } : {}) };
@@ -264,8 +264,7 @@ function outputPadding(name: string, spec: Spec, axes: Axes, sizes: readonly num
       (size, axis) =>
         (size - 1) * strides[axis]! -
         2 * paddings[axis]! +
-        reach({ kernel: spec.shapes.weight![axis + 2]!, dilation: dilations[axis]! }) +
-        1,
+        span({ kernel: spec.shapes.weight![axis + 2]!, dilation: dilations[axis]! }),
     );
   if (sizes.some((size, axis) => size < least[axis]! || size >= least[axis]! + strides[axis]!)) {
     const most = least.map((size, axis) => size + strides[axis]! - 1);
@@ -323,22 +322,18 @@ function differentiable(
 /** The call as PyTorch would see it: shapes with channels first. */
 function specOf(semantics: Semantics, axes: Axes, params: Params, operands: Inputs<tf.Tensor>, layout: Layout): Spec {
   tensorsOf(semantics.name, operands);
-  const { input, weight, bias } = operands;
+  const { input, weight } = operands;
   const [outer, inner] = weight!.shape.slice(-2).reverse();
   const kernel =
     layout === 'NCHW' || weight!.rank < 2 ? weight!.shape : [outer!, inner!, ...weight!.shape.slice(0, -2)];
   return {
     params,
     shapes: {
+      ...mapInputs(operands, ({ shape }) => shape),
       input: firstChannels(input.shape, axes, layout),
       weight: kernel,
-      ...(bias === undefined ? {} : { bias: bias.shape }),
     },
-    dtypes: {
-      input: input.dtype as DType,
-      weight: weight!.dtype as DType,
-      ...(bias === undefined ? {} : { bias: bias.dtype as DType }),
-    },
+    dtypes: mapInputs(operands, ({ dtype }) => dtype as DType),
   };
 }
 
@@ -349,11 +344,11 @@ function firstChannels(shape: readonly number[], axes: number, layout: Layout): 
   return [...shape.slice(0, spatial), shape.at(-1)!, ...shape.slice(spatial, -1)];
 }
 
-function paramsOf({ name, defaults }: Semantics, given: object): Params {
+function paramsOf({ name, family, defaults }: Semantics, given: object): Params {
   const params: Params = { ...defaults };
   for (const [param, value] of Object.entries(given)) {
     if (value === undefined) continue;
-    const named = name.startsWith('conv_t') ? [] : ['same', 'valid'];
+    const named = family === 'transposed convolution' ? [] : ['same', 'valid'];
     if (param === 'padding' && typeof value === 'string') oneOf(name, param, value, named);
     else wholeNumbers(name, param, value, param !== 'groups');
     params[param] = value;

@@ -1,3 +1,5 @@
+import { inputNames } from '../core/case.ts';
+import { operandNames } from '../report/words.ts';
 import type { Dialect } from './source.ts';
 
 /* Plans as a function of TensorFlow.js on tensors in PyTorch's layout, which gives what PyTorch gives. */
@@ -83,9 +85,8 @@ export const tfjsModule: Dialect = {
   },
   addBias: (x) => `tf.add(${x}, b)`,
   wrap: ({ name, call, shapes, result }, statements) => {
-    const names = { input: 'x', weight: 'w', bias: 'b' } as const;
-    const parameters = (['input', 'weight', 'bias'] as const).filter((input) => shapes[input] !== undefined);
-    const sizes = parameters.map((input) => `${names[input]}: ${list(shapes[input]!)}`).join(', ');
+    const parameters = inputNames.filter((input) => shapes[input] !== undefined);
+    const sizes = parameters.map((input) => `${operandNames[input]}: ${list(shapes[input]!)}`).join(', ');
     const body = statements.flatMap(({ to, be, comment }) => [
       ...(comment === undefined ? [] : [`    // ${comment}`]),
       `    ${to} = ${be};`,
@@ -98,7 +99,7 @@ export const tfjsModule: Dialect = {
       ' *',
       ` * ${sizes}, as PyTorch has them. Gives ${list(result)}.`,
       ' */',
-      `export function ${camelCase(name)}(${parameters.map((input) => names[input]).join(', ')}) {`,
+      `export function ${camelCase(name)}(${parameters.map((input) => operandNames[input]).join(', ')}) {`,
       '  return tf.tidy(() => {',
       ...body,
       `    return ${statements.length === 0 ? 'tf.clone(x)' : 'x'};`,

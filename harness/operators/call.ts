@@ -69,3 +69,9 @@ export function withoutAddedBatch(call: Call, output: Tensor): Tensor {
   if (!call.addsBatch || output.shape[0] !== 1) return output;
   return { ...output, shape: output.shape.slice(1) };
 }
+
+/** A call that PyTorch takes, as a backend gets it: parameters normalised, with a batch axis. */
+export function normalSpec(call: Call): Spec {
+  const shapes = mapInputs(backendTensors(call), ({ shape }) => shape);
+  return { ...call.spec, params: call.normalised!, shapes };
+}

@@ -1,5 +1,8 @@
+import type { InputName } from '../core/case.ts';
+import { toJsonNumber } from '../core/json.ts';
 import type { Explanation, PadsExplained, Picture } from '../lowering/explain.ts';
 import type { Route } from '../lowering/plan.ts';
+import { nested, operandNames } from './words.ts';
 
 /** One JSON document; see docs/reference/explanation.md. */
 export const explanationSchema = 'convdiff/explanation@1';
@@ -10,8 +13,7 @@ export function explanationJson(explanation: Explanation): string {
 
 /** Numbers that JSON lacks, as case files spell them. */
 function spelled(_: string, value: unknown): unknown {
-  if (typeof value !== 'number') return value;
-  return Object.is(value, -0) ? '-0' : Number.isFinite(value) ? value : String(value);
+  return typeof value === 'number' ? toJsonNumber(value) : value;
 }
 
 function tuple(shape: readonly number[]): string {
@@ -22,8 +24,7 @@ const routeTitles: Record<Route, string> = { crop: 'Crop the output', pad: 'Pad 
 
 export function explanationText(explanation: Explanation): string {
   const { call, shapes, result, sizes, says, pads, routes, pictures, values } = explanation;
-  const names: Record<string, string> = { input: 'x', weight: 'w', bias: 'b' };
-  const given = Object.entries(shapes).map(([name, shape]) => `${names[name]} ${tuple(shape)}`);
+  const given = Object.entries(shapes).map(([name, shape]) => `${operandNames[name as InputName]} ${tuple(shape)}`);
   const sections = [
     [call, `${given.join(', ')} → ${tuple(result)}`],
     [
@@ -71,15 +72,11 @@ function valuesText(
   { shapes, result }: Explanation,
   { input, output }: { input: number[]; output: number[] },
 ): string[] {
-  return ['With values', `  ${nested(input, shapes.input!)}`, `  → ${nested(output, result)}`];
-}
-
-function nested(values: readonly number[], shape: readonly number[]): string {
-  if (shape.length === 0) return Object.is(values[0], -0) ? '-0' : String(values[0]);
-  const inner = shape.slice(1);
-  const step = inner.reduce((a, b) => a * b, 1);
-  const parts = Array.from({ length: shape[0]! }, (_, i) => nested(values.slice(i * step, (i + 1) * step), inner));
-  return `[${parts.join(', ')}]`;
+  return [
+    'With values',
+    `  ${nested(input.map(toJsonNumber), shapes.input!)}`,
+    `  → ${nested(output.map(toJsonNumber), result)}`,
+  ];
 }
 
 const cell = 18;

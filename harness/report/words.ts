@@ -1,10 +1,11 @@
-import type { Case, JsonNumber, ParamValue, TensorSpec } from '../core/case.ts';
+import type { Case, InputName, JsonNumber, ParamValue, TensorSpec } from '../core/case.ts';
 import { elementCount } from '../core/tensor.ts';
 
 /** Tensors with up to so many elements are written out. */
 const maxShown = 16;
 
-function nested(values: readonly JsonNumber[], shape: readonly number[]): string {
+/** A tensor's values as nested lists. */
+export function nested(values: readonly JsonNumber[], shape: readonly number[]): string {
   if (shape.length === 0) return String(values[0]);
   const inner = shape.slice(1);
   const step = elementCount(inner);
@@ -32,10 +33,12 @@ export function caseWords({ op, params, inputs }: Case): string {
   return `${op}(${[...tensors, ...rest].join(', ')})`;
 }
 
+/** What tensors are called where a call is written down. */
+export const operandNames: Record<InputName, string> = { input: 'x', weight: 'w', bias: 'b' };
+
 /** What a case calls, without its data: F.conv1d(x, w, stride=2). */
 export function callWords({ op, params, inputs }: Case): string {
-  const names = { input: 'x', weight: 'w', bias: 'b' };
-  const tensors = Object.keys(inputs).map((name) => names[name as keyof typeof names]);
+  const tensors = (Object.keys(inputs) as InputName[]).map((name) => operandNames[name]);
   const rest = Object.entries(params).map(([name, value]) => `${name}=${paramWords(name, value)}`);
   return `F.${op}(${[...tensors, ...rest].join(', ')})`;
 }

@@ -39,6 +39,11 @@ export function reach(window: Pick<Window, 'kernel' | 'dilation'>): number {
   return window.dilation * (window.kernel - 1);
 }
 
+/** How many elements a window reaches over, from its first tap to its last, both counted. */
+export function span(window: Pick<Window, 'kernel' | 'dilation'>): number {
+  return reach(window) + 1;
+}
+
 /** An int or list with one entry an axis, as PyTorch expands it; null where the list has another length. */
 export function perAxis(value: ParamValue, axes: number): number[] | null {
   if (typeof value === 'number') return new Array<number>(axes).fill(value);

@@ -48,18 +48,14 @@ function byGroups(x: tf.Tensor4D, w: tf.Tensor4D, groups: number): tf.Tensor4D {
 /** Zeros between neighbours and around, then a dilated convolution: kernel (KH, KW, in, out), flipped already. */
 function bySpreading(x: tf.Tensor4D, w: tf.Tensor4D, stride: number, dilation: number): tf.Tensor4D {
   const [n, h, width, c] = x.shape;
-  const wide = tf.pad(tf.reshape(x, [n * h, width, 1, c]), [
+  const gap: Pair[] = [
     [0, 0],
     [0, 0],
     [0, stride - 1],
     [0, 0],
-  ]);
-  const tall = tf.pad(tf.reshape(wide, [n, h, 1, width * stride * c]), [
-    [0, 0],
-    [0, 0],
-    [0, stride - 1],
-    [0, 0],
-  ]);
+  ];
+  const wide = tf.pad(tf.reshape(x, [n * h, width, 1, c]), gap);
+  const tall = tf.pad(tf.reshape(wide, [n, h, 1, width * stride * c]), gap);
   const spread = tf.reshape(tall, [n, h * stride, width * stride, c]);
   const inner = tf.slice(spread, [0, 0, 0, 0], [n, (h - 1) * stride + 1, (width - 1) * stride + 1, c]);
   const around: Pair = [dilation * (w.shape[0] - 1), dilation * (w.shape[0] - 1)];
