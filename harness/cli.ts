@@ -8,9 +8,12 @@ import { fuzz } from './commands/fuzz.ts';
 import { list as listAll } from './commands/list.ts';
 import { list } from './commands/options.ts';
 import { replay } from './commands/replay.ts';
+import { repro } from './commands/repro.ts';
 import { setup } from './commands/setup.ts';
 import { tryCase } from './commands/try.ts';
 import { HarnessError, UsageError } from './core/errors.ts';
+import { libraries } from './lowering/print.ts';
+import { languages } from './repro/programs.ts';
 
 /*
  * The command line: what there is to type, and the exit codes.
@@ -92,7 +95,7 @@ function program(done: (exit: number) => void): Command {
       .description('what the padding of a call means: sizes, F.pad and tf.pad, crops, pictures, code')
       .argument('<op-or-file>', 'operator, with flags as of try; or a case file'),
   )
-    .option('--code <library>', 'only the text of a function that does it: tfjs or tensorflow')
+    .addOption(new Option('--code <library>', 'only the text of a function that does it').choices(libraries))
     .option('--svg <file>', 'draw its pictures into a file')
     .addOption(
       new Option('--format <format>', 'for people or for programs').choices(['pretty', 'json']).default('pretty'),
@@ -103,6 +106,16 @@ function program(done: (exit: number) => void): Command {
     .argument('[names...]', 'files or ids')
     .option('--store <folder>', 'where they are (default: reports/counterexamples)')
     .action(async (names, options) => done(await replay(names, options)));
+
+  convdiff
+    .command('repro')
+    .description('a saved failure as a program that shows it without convdiff')
+    .argument('<name>', 'a counterexample, by file or id; or the file of a known issue')
+    .addOption(new Option('--lang <language>', "the program's language").choices(languages).makeOptionMandatory())
+    .option('--backend <name>', 'show it on this backend, by name or module path', list)
+    .option('--case-timeout <duration>', 'how long the case may take (default: 2s)')
+    .option('--store <folder>', 'where counterexamples are (default: reports/counterexamples)')
+    .action(async (name, options) => done(await repro(name, options)));
 
   convdiff
     .command('coverage')

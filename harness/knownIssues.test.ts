@@ -23,7 +23,8 @@ afterAll(() => session?.close());
 
 /** In the session's process where nothing has to run before, for starting one takes a second. */
 async function verdictOn(issue: KnownIssue, call: Call, contender: Contender): Promise<Verdict> {
-  if (issue.before.length > 0) return replayOn({ ...issue, kind: issue.kinds[0]! }, contender, session.oracle);
+  if (issue.before.length > 0)
+    return (await replayOn({ ...issue, kind: issue.kinds[0]! }, contender, session.oracle)).verdict;
   const [judgement] = await session.judge(call, [contender]);
   return judgement!.verdict;
 }

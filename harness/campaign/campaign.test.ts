@@ -109,7 +109,7 @@ describe.each(bugs)('a backend that %s', (name, kind, runs, elements, history, o
   it('fails again from its saved values alone', async () => {
     const [contender] = found.session.contenders;
     for (const { counterexample } of found.store.list()) {
-      const verdict = await replayOn(counterexample, contender!, found.session.oracle);
+      const { verdict } = await replayOn(counterexample, contender!, found.session.oracle);
       expect(verdict).toMatchObject({ verdict: 'mismatch', kind });
     }
   });

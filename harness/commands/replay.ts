@@ -1,50 +1,17 @@
-import { existsSync } from 'node:fs';
-import { dirname, relative, resolve } from 'node:path';
-import { builtIns } from '../backends/index.ts';
+import { relative } from 'node:path';
 import { replayOn } from '../campaign/replay.ts';
 import type { Contender, Session } from '../campaign/session.ts';
 import { UsageError } from '../core/errors.ts';
 import { prepare } from '../operators/call.ts';
 import type { Counterexample } from '../store/counterexample.ts';
 import { readKnownIssues } from '../store/knownIssues.ts';
-import type { Saved, Store } from '../store/store.ts';
 import { reportFor, withSession } from './context.ts';
 import { type CommonOptions, caseTimeoutOf_ms, knownIssuesFolder, storeOf, workingFolder } from './options.ts';
 import { CaseRun } from './runCases.ts';
+import { backendOf, type Chosen, chosen } from './saved.ts';
 
 export interface ReplayOptions extends CommonOptions {
   store?: string;
-}
-
-/** A counterexample, and the path by which it was named, if any. */
-type Chosen = Saved & { given?: string };
-
-/** The counterexamples that files and ids name; all of the store without a name. Throws UsageError. */
-function chosen(names: readonly string[], store: Store, cwd: string): Chosen[] {
-  if (names.length === 0) return store.list();
-  return names.map((name) => {
-    const file = resolve(cwd, name);
-    if (existsSync(file)) return { ...store.read(file), given: name };
-    if (/[\\/]|\.json$/.test(name)) throw new UsageError(`${name}: there is no such file`);
-    const matches = store.list().filter(({ counterexample }) => counterexample.id.startsWith(name));
-    if (matches.length === 1) return matches[0]!;
-    const problem = matches.length === 0 ? 'no counterexample' : 'more than one counterexample';
-    throw new UsageError(`${problem} with the id ${name} in ${store.folder}`);
-  });
-}
-
-/** How to start the backend that a counterexample was found in, or why it can't be. */
-function backendOf({ file, counterexample }: Saved): { start: string } | { missing: string } {
-  const { backend, module } = counterexample;
-  const remedy = 'name its module with --backend ./file.mjs';
-  if (module === undefined) {
-    if (builtIns.some(({ name }) => name === backend)) return { start: backend };
-    return { missing: `backend "${backend}" is not built in: ${remedy}` };
-  }
-  const path = resolve(dirname(file), module);
-  return existsSync(path)
-    ? { start: path }
-    : { missing: `the module of backend "${backend}" is not at ${path}: ${remedy}` };
 }
 
 /** A counterexample's own backend, or all where others were asked for. */
@@ -82,7 +49,8 @@ export async function replay(names: readonly string[], options: ReplayOptions): 
         const call = prepare(counterexample.case);
         run.countCase();
         for (const contender of contendersFor(counterexample, session, options.backend !== undefined)) {
-          run.take(shown(one), call, contender, await replayOn(counterexample, contender, session.oracle));
+          const { verdict } = await replayOn(counterexample, contender, session.oracle);
+          run.take(shown(one), call, contender, verdict);
         }
       }
       return run.end(null);

@@ -76,3 +76,15 @@ export function indexOf(flat: number, shape: readonly number[]): number[] {
 export function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((size, axis) => size === b[axis]);
 }
+
+/** The tensor with dimension `order[i]` as its i-th: a copy. */
+export function transposed(tensor: Tensor, order: readonly number[]): Tensor {
+  const shape = order.map((dimension) => tensor.shape[dimension]!);
+  const data = allocate(tensor.dtype, tensor.data.length);
+  const strides = tensor.shape.map((_, dimension) => elementCount(tensor.shape.slice(dimension + 1)));
+  for (let at = 0; at < data.length; at++) {
+    const index = indexOf(at, shape);
+    data[at] = tensor.data[order.reduce((sum, dimension, i) => sum + index[i]! * strides[dimension]!, 0)]!;
+  }
+  return { dtype: tensor.dtype, shape, data };
+}

@@ -12,26 +12,39 @@ const dialects: Record<Library, Dialect> = { tfjs: tfjsModule, tensorflow: tenso
 
 export const libraries = Object.keys(dialects) as Library[];
 
+/** The text of a file with one function that does, with a library, what a call does in PyTorch; see `printedFunction`. */
+export function printed(call: Call, library: Library): string {
+  return `${dialects[library].imports}${printedFunction(call, library)}`;
+}
+
 /**
  * The text of a function that does, with a library, what a call does in PyTorch: for these shapes and parameters, on tensors in
- * PyTorch's layout. The call is valid, and its result not empty.
- *
- * The route of a transposed convolution is one that the library has on every runtime: neither has dilation there, and
- * tfjs-wasm's transposed convolution over three axes is wrong.
+ * PyTorch's layout. The call is valid, and its result not empty. `name` is the function's, in words joined by underscores.
  */
-export function printed(call: Call, library: Library): string {
+export function printedFunction(
+  call: Call,
+  library: Library,
+  { name = call.operator.name, route = defaultRoute(call, library) }: { name?: string; route?: Route } = {},
+): string {
   const { operator, spec } = call;
   const normal = normalSpec(call);
-  const dilations = (normal.params.dilation ?? []) as readonly number[];
-  const dilated = dilations.some((dilation) => dilation > 1);
-  const route: Route = dilated || (library === 'tfjs' && dilations.length === 3) ? 'pad' : 'crop';
   const plan = planOf(operator.family, normal.params, normal.shapes, operator.outputShape(normal), route);
   const heading = {
-    name: operator.name,
+    name,
     call: callWords(call.case),
     dtype: spec.dtypes.input,
     shapes: spec.shapes,
     result: operator.outputShape(spec),
   };
   return sourceOf(plan, heading, dialects[library]);
+}
+
+/**
+ * The route of a transposed convolution that a library has on every runtime: neither has dilation there, and tfjs-wasm's
+ * transposed convolution over three axes is wrong.
+ */
+function defaultRoute(call: Call, library: Library): Route {
+  const dilations = (call.normalised!.dilation ?? []) as readonly number[];
+  const dilated = dilations.some((dilation) => dilation > 1);
+  return dilated || (library === 'tfjs' && dilations.length === 3) ? 'pad' : 'crop';
 }

@@ -39,7 +39,7 @@ export interface Statement {
 
 /** What the text says before it begins. */
 export interface Heading {
-  /** The operator's name, as PyTorch has it. */
+  /** The function's name, in words joined by underscores. */
   name: string;
   /** PyTorch's call, in words. */
   call: string;
@@ -66,6 +66,8 @@ export interface Dialect {
   /** Whole: `shape` is (N, …, C) of the result. */
   convolveTransposed(x: string, w: string, shape: readonly number[], strides: readonly number[]): string;
   addBias(x: string): string;
+  /** What a file of such functions begins with. */
+  imports: string;
   /** The text of the function. */
   wrap(heading: Heading, statements: readonly Statement[]): string;
 }

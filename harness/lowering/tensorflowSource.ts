@@ -8,11 +8,12 @@ function list(values: readonly number[]): string {
   return `[${values.join(', ')}]`;
 }
 
-function tuple(values: readonly number[]): string {
+export function tuple(values: readonly number[]): string {
   return values.length === 1 ? `(${values[0]},)` : `(${values.join(', ')})`;
 }
 
-function number(value: number): string {
+/** A number as Python has it. */
+export function number(value: number): string {
   if (Number.isNaN(value)) return "float('nan')";
   if (!Number.isFinite(value)) return value > 0 ? "float('inf')" : "float('-inf')";
   return Object.is(value, -0) ? '-0.0' : String(value);
@@ -25,6 +26,7 @@ function rangeText(size: number, range: Range | undefined): string {
 }
 
 export const tensorflowPython: Dialect = {
+  imports: 'import tensorflow as tf\n\n\n',
   reshape: (x, shape) => `tf.reshape(${x}, ${list(shape)})`,
   transpose: (x, order) => `tf.transpose(${x}, ${list(order)})`,
   reverse: (x, axes) => `tf.reverse(${x}, ${list(axes)})`,
@@ -70,9 +72,6 @@ export const tensorflowPython: Dialect = {
       `    ${to} = ${be}`,
     ]);
     return [
-      'import tensorflow as tf',
-      '',
-      '',
       `def ${name}(${parameters.map((input) => operandNames[input]).join(', ')}):`,
       `    """${call}`,
       '',

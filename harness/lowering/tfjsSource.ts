@@ -4,20 +4,22 @@ import type { Dialect } from './source.ts';
 
 /* Plans as a function of TensorFlow.js on tensors in PyTorch's layout, which gives what PyTorch gives. */
 
-function list(values: readonly (number | string)[]): string {
+export function list(values: readonly (number | string)[]): string {
   return `[${values.join(', ')}]`;
 }
 
-function number(value: number): string {
+/** A number as JavaScript has it. */
+export function number(value: number): string {
   return Object.is(value, -0) ? '-0' : String(value);
 }
 
 /** `conv_transpose1d` as convTranspose1d. */
-function camelCase(name: string): string {
+export function camelCase(name: string): string {
   return name.replace(/_./g, (letter) => letter[1]!.toUpperCase());
 }
 
 export const tfjsModule: Dialect = {
+  imports: "import * as tf from '@tensorflow/tfjs-core';\n\n",
   reshape: (x, shape) => `tf.reshape(${x}, ${list(shape)})`,
   transpose: (x, order) => `tf.transpose(${x}, ${list(order)})`,
   reverse: (x, axes) => `tf.reverse(${x}, ${list(axes)})`,
@@ -92,8 +94,6 @@ export const tfjsModule: Dialect = {
       `    ${to} = ${be};`,
     ]);
     return [
-      "import * as tf from '@tensorflow/tfjs-core';",
-      '',
       '/**',
       ` * ${call}`,
       ' *',

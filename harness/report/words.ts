@@ -1,4 +1,11 @@
-import type { Case, InputName, JsonNumber, ParamValue, TensorSpec } from '../core/case.ts';
+import {
+  type Case,
+  type InputName,
+  inputNames,
+  type JsonNumber,
+  type ParamValue,
+  type TensorSpec,
+} from '../core/case.ts';
 import { elementCount } from '../core/tensor.ts';
 
 /** Tensors with up to so many elements are written out. */
@@ -36,11 +43,27 @@ export function caseWords({ op, params, inputs }: Case): string {
 /** What tensors are called where a call is written down. */
 export const operandNames: Record<InputName, string> = { input: 'x', weight: 'w', bias: 'b' };
 
-/** What a case calls, without its data: F.conv1d(x, w, stride=2). */
-export function callWords({ op, params, inputs }: Case): string {
-  const tensors = (Object.keys(inputs) as InputName[]).map((name) => operandNames[name]);
-  const rest = Object.entries(params).map(([name, value]) => `${name}=${paramWords(name, value)}`);
+/**
+ * What a case calls in PyTorch, without its data: F.conv1d(x, w, stride=2). `operand` and `value` say how a tensor and a parameter
+ * are spelled.
+ */
+export function callText(
+  { op, params, inputs }: Case,
+  operand: (name: string) => string,
+  value: (value: ParamValue, name: string) => string,
+): string {
+  const tensors = inputNames.filter((name) => inputs[name] !== undefined).map((name) => operand(operandNames[name]));
+  const rest = Object.entries(params).map(([name, given]) => `${name}=${value(given, name)}`);
   return `F.${op}(${[...tensors, ...rest].join(', ')})`;
+}
+
+/** What a case calls, for people: F.conv1d(x, w, stride=2). */
+export function callWords(testCase: Case): string {
+  return callText(
+    testCase,
+    (name) => name,
+    (value, name) => paramWords(name, value),
+  );
 }
 
 /** 1234567 as 1,234,567. */

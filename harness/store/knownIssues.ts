@@ -1,13 +1,15 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { z } from 'zod';
 import type { Case } from '../core/case.ts';
 import { UsageError } from '../core/errors.ts';
 import { mismatchKinds } from '../core/verdict.ts';
 import { parseCase, readJson } from './caseFile.ts';
 
+export const knownIssueSchema = 'convdiff/known-issue@1';
+
 const schema = z.strictObject({
-  schema: z.literal('convdiff/known-issue@1'),
+  schema: z.literal(knownIssueSchema),
   title: z.string(),
   /** The operators that it shows in. */
   ops: z.array(z.string()),
@@ -38,26 +40,28 @@ export interface KnownIssue extends Omit<z.infer<typeof schema>, 'case' | 'befor
   before: Case[];
 }
 
+/** The known issue that a file holds. Throws UsageError, which names the file as `shown`, on a bad one. */
+export function readKnownIssue(file: string, shown: string = file): KnownIssue {
+  const parsed = schema.safeParse(readJson(file, shown));
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    throw new UsageError(`${shown}: ${issue.path.join('.')}: ${issue.message}`);
+  }
+  return {
+    ...parsed.data,
+    id: basename(file, '.json'),
+    case: parseCase(parsed.data.case, `${shown}: case`),
+    before: parsed.data.before.map((json, i) => parseCase(json, `${shown}: before[${i}]`)),
+  };
+}
+
 /** All known issues in a folder. Throws UsageError on a bad file. */
 export function readKnownIssues(folder: string): KnownIssue[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder)
     .filter((name) => name.endsWith('.json'))
     .sort()
-    .map((name) => {
-      const file = join(folder, name);
-      const parsed = schema.safeParse(readJson(file, file));
-      if (!parsed.success) {
-        const issue = parsed.error.issues[0]!;
-        throw new UsageError(`${file}: ${issue.path.join('.')}: ${issue.message}`);
-      }
-      return {
-        ...parsed.data,
-        id: name.replace(/\.json$/, ''),
-        case: parseCase(parsed.data.case, `${file}: case`),
-        before: parsed.data.before.map((json, i) => parseCase(json, `${file}: before[${i}]`)),
-      };
-    });
+    .map((name) => readKnownIssue(join(folder, name)));
 }
 
 /** What of a failure a known issue is recognised by. */
