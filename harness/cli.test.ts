@@ -436,6 +436,11 @@ describe.concurrent('wrong usage says what is wrong and what there is', () => {
     ['padding that is none', ['try', 'conv1d', ...sizes, '--padding', 'full'], 'padding', '"same"', '"full"'],
     ['unknown id', ['replay', 'abcdef', '--store', 'nothing'], 'abcdef', join(folder, 'nothing')],
     ['missing counterexample', ['replay', './nothing.json'], './nothing.json', 'no such file'],
+    ['repro without a language', ['repro', 'abcdef'], '--lang'],
+    ['repro in an unknown language', ['repro', 'abcdef', '--lang', 'cobol'], 'cobol', 'python, typescript'],
+    ['repro of an unknown id', ['repro', 'abcdef', '--lang', 'python', '--store', 'nothing'], 'abcdef', 'nothing'],
+    ['repro of a case file', ['repro', plain, '--lang', 'python'], 'convdiff/counterexample@1'],
+    ['code for an unknown library', ['explain', plain, '--code', 'jax'], 'jax', 'tfjs, tensorflow'],
     ['unknown set-up step', ['setup', 'coffee'], '"coffee"', 'torch'],
   ])('%s', async (_, args, ...says) => expectComplaint(await convdiff(args), 2, ...says));
 
@@ -773,6 +778,29 @@ describe('a bug: found, shrunk, saved, replayed, mended', () => {
       cpSync(saved()[0]!, join(twins, 'b.json'));
       const ran = await convdiff(['replay', idOf(saved()[0]!).slice(0, 3), '--store', twins]);
       expectComplaint(ran, 2, 'more than one', twins);
+    });
+  });
+
+  describe.concurrent('repro', () => {
+    test('one by the beginning of its id, in Python', async () => {
+      const id = idOf(saved()[0]!).slice(0, 5);
+      const { exit, out, err } = await convdiff(['repro', id, '--lang', 'python', '--store', './found'], { cwd: home });
+      expect(exit).toBe(0);
+      expect(err).toBe('running the program, to see that it shows the failure');
+      const program = spawn(pythonPath(), ['-c', out], home);
+      const { exitCode, stdout } = await program;
+      expect({ exitCode, stdout }).toMatchObject({ exitCode: 1, stdout: expect.stringMatching(/got .*: WRONG$/) });
+    });
+
+    test('one by its file, in TypeScript', async () => {
+      const { exit, out } = await convdiff(['repro', saved()[1]!, '--lang', 'typescript']);
+      expect(exit).toBe(0);
+      expect(out).toMatch(/^\/\/ conv_transpose1d on last-element .*: a wrong value\.$/m);
+    });
+
+    test('there is none where the backend is right', async () => {
+      const ran = await convdiff(['repro', saved()[0]!, '--lang', 'python', '--backend', 'reference']);
+      expectComplaint(ran, 4, 'nothing to show on reference', 'agrees with PyTorch');
     });
   });
 

@@ -1,13 +1,11 @@
 import { resolve } from 'node:path';
-import { replayOn } from '../campaign/replay.ts';
-import { type Contender, Session } from '../campaign/session.ts';
+import { Session } from '../campaign/session.ts';
 import { UsageError } from '../core/errors.ts';
-import { prepare } from '../operators/call.ts';
-import type { Finding, RuntimeName } from '../repro/finding.ts';
+import { find, type Subject } from '../repro/find.ts';
+import type { Finding } from '../repro/finding.ts';
 import { type Language, programsOf } from '../repro/programs.ts';
 import { shows } from '../repro/run.ts';
 import { readJson } from '../store/caseFile.ts';
-import type { Counterexample } from '../store/counterexample.ts';
 import { knownIssueSchema, readKnownIssue } from '../store/knownIssues.ts';
 import { type CommonOptions, caseTimeoutOf_ms, storeOf, workingFolder } from './options.ts';
 import { backendOf, chosen } from './saved.ts';
@@ -17,11 +15,11 @@ export interface ReproOptions extends Pick<CommonOptions, 'backend' | 'caseTimeo
   store?: string;
 }
 
-/** What is to be shown: a case with what runs before it, and the backend that it is to be seen on, as `--backend` has it. */
-type Subject = Pick<Counterexample, 'case' | 'before' | 'kind' | 'backend'> & { start: string };
-
-/** The failure that a file or an id names: a counterexample's, or that of a known issue on the first of its backends. */
-function subjectOf(name: string, options: ReproOptions): Subject {
+/**
+ * The failure that a file or an id names: a counterexample's, or that of a known issue on the first of its backends. `start` is what
+ * `--backend` would say of the backend.
+ */
+function subjectOf(name: string, options: ReproOptions): Subject & { backend: string; start: string } {
   const cwd = workingFolder();
   const given = options.backend?.[0];
   if (/\.json$/.test(name)) {
@@ -41,35 +39,6 @@ function subjectOf(name: string, options: ReproOptions): Subject {
   return { ...counterexample, start: own.start };
 }
 
-function runtimeOf({ name, module }: Contender): RuntimeName | null {
-  if (module !== null) return null;
-  return (/^tfjs-(cpu|wasm|node)\b/.exec(name)?.[1] as RuntimeName | undefined) ?? null;
-}
-
-/** Sees a saved failure once more, or says why there is nothing to see. Throws UsageError where the backend is not there. */
-async function find(subject: Subject, session: Session, asked: boolean): Promise<Finding | string> {
-  const own = session.contenders.find(({ name }) => name === subject.backend);
-  const contender = own ?? (asked ? session.contenders[0] : undefined);
-  if (contender === undefined) throw new UsageError(`the module no longer has a backend "${subject.backend}"`);
-  const { want, got, verdict } = await replayOn(subject, contender, session.oracle);
-  const { name, version } = contender;
-  if (verdict.verdict !== 'mismatch' || got === null) {
-    const found = verdict.verdict === 'agree' ? 'it agrees with PyTorch' : `it is ${verdict.verdict}`;
-    const reason = 'reason' in verdict ? ` (${verdict.reason})` : '';
-    return `there is nothing to show on ${name} ${version}: ${found} now${reason}`;
-  }
-  return {
-    call: prepare(subject.case),
-    before: subject.before.map(prepare),
-    backend: { name, version, runtime: runtimeOf(contender) },
-    mismatch: verdict,
-    unstable: subject.kind === 'unstable',
-    want,
-    got,
-    torch: session.oracle.versions.torch!,
-  };
-}
-
 /** Prints a program that shows a saved failure without this project, and that was seen to show it. Returns the exit code: 4 where it fails no more. */
 export async function repro(name: string, options: ReproOptions): Promise<number> {
   const subject = subjectOf(name, options);
@@ -77,7 +46,10 @@ export async function repro(name: string, options: ReproOptions): Promise<number
   const session = await Session.open({ backends: [subject.start], caseTimeout_ms, cwd: workingFolder() });
   let finding: Finding | string;
   try {
-    finding = await find(subject, session, options.backend !== undefined);
+    const own = session.contenders.find(({ name: known }) => known === subject.backend);
+    const contender = own ?? (options.backend === undefined ? undefined : session.contenders[0]);
+    if (contender === undefined) throw new UsageError(`the module no longer has a backend "${subject.backend}"`);
+    finding = await find(subject, contender, session.oracle);
   } finally {
     await session.close();
   }

@@ -147,7 +147,7 @@ function header(finding: Finding, runtime: Runtime, about: readonly string[]): s
     `  npm install ${runtime.packages.map((name) => `${name}@${version}`).join(' ')}`,
     `  ${runtime.env}npx tsx repro.ts`,
     '',
-    `In PyTorch ${torch}: ${callWords(call.case)}`,
+    `In PyTorch ${torch.replace(/\+.*/, '')}: ${callWords(call.case)}`,
     ...about,
   ].map((line) => `// ${line}`.trimEnd());
 }

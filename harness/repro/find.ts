@@ -1,0 +1,35 @@
+import type { Oracle } from '../campaign/oracle.ts';
+import { replayOn } from '../campaign/replay.ts';
+import type { Contender } from '../campaign/session.ts';
+import { prepare } from '../operators/call.ts';
+import type { Counterexample } from '../store/counterexample.ts';
+import type { Finding, RuntimeName } from './finding.ts';
+
+/** A failing case, what has to run before it, and how it failed. */
+export type Subject = Pick<Counterexample, 'case' | 'before' | 'kind'>;
+
+function runtimeOf({ name, module }: Contender): RuntimeName | null {
+  if (module !== null) return null;
+  return (/^tfjs-(cpu|wasm|node)\b/.exec(name)?.[1] as RuntimeName | undefined) ?? null;
+}
+
+/** Sees a saved failure once more, or says why there is nothing to see. */
+export async function find(subject: Subject, contender: Contender, oracle: Oracle): Promise<Finding | string> {
+  const { want, got, verdict } = await replayOn(subject, contender, oracle);
+  const { name, version } = contender;
+  if (verdict.verdict !== 'mismatch' || got === null) {
+    const found = verdict.verdict === 'agree' ? 'it agrees with PyTorch' : `it is ${verdict.verdict}`;
+    const reason = 'reason' in verdict ? ` (${verdict.reason})` : '';
+    return `there is nothing to show on ${name} ${version}: ${found} now${reason}`;
+  }
+  return {
+    call: prepare(subject.case),
+    before: subject.before.map(prepare),
+    backend: { name, version, runtime: runtimeOf(contender) },
+    mismatch: verdict,
+    unstable: subject.kind === 'unstable',
+    want,
+    got,
+    torch: oracle.versions.torch!,
+  };
+}
