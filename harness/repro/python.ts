@@ -101,7 +101,8 @@ function tensorflowProgram(finding: Finding): Program | null {
     '',
   ];
   const text = lines.join('\n');
-  if (refuses) return { text, ends: 'with an error', says: got.reason.slice(0, 30) };
+  // The module of the errors that TensorFlow's kernels raise.
+  if (refuses) return { text, ends: 'with an error', says: 'errors_impl' };
   return { text, ends: 'with 1', says: wrongWord };
 }
 
@@ -160,6 +161,8 @@ function tensorflowCall(native: NativeCall, call: Call): string | null {
   const axes = native.strides.length;
   const isFirst = 'first' in native && native.first.some(({ before, after }) => before !== 0 || after !== 0);
   const ownAxes = call.tensors.weight!.shape.length - 2;
+  // tf.nn.conv1d takes no rows.
+  if (native.call === 'conv1d' && typeof native.pad !== 'string') return null;
   if (isFirst || ownAxes !== axes || native.call === 'depthwiseConv2d' || typeof native.pad === 'number') return null;
   const spatial = native.strides.map((_, i) => i + 2);
   const x = `${call.addsBatch ? 'x[None]' : 'x'}.transpose(${[0, ...spatial, 1].join(', ')})`;
