@@ -32,7 +32,9 @@ export const tensorflowPython: Dialect = {
   reverse: (x, axes) => `tf.reverse(${x}, ${list(axes)})`,
   pad: (x, widths, value) => {
     const rows = `[${widths.map(list).join(', ')}]`;
-    return `tf.pad(${x}, ${rows}${Object.is(value, 0) ? '' : `, constant_values=${number(value)}`})`;
+    // A number −0 is taken for 0; a tensor is not.
+    const filling = Object.is(value, -0) ? `tf.constant(-0.0, ${x}.dtype)` : number(value);
+    return `tf.pad(${x}, ${rows}${Object.is(value, 0) ? '' : `, constant_values=${filling}`})`;
   },
   slice: (x, shape, ranges) => {
     const last = Math.max(...ranges.map(({ axis }) => axis));

@@ -24,7 +24,13 @@ export const tfjsModule: Dialect = {
   transpose: (x, order) => `tf.transpose(${x}, ${list(order)})`,
   reverse: (x, axes) => `tf.reverse(${x}, ${list(axes)})`,
   pad: (x, widths, value) => {
-    return `tf.pad(${x}, ${list(widths.map(list))}${Object.is(value, 0) ? '' : `, ${number(value)}`})`;
+    const rows = list(widths.map(list));
+    // Not every runtime pads by these: see reports/known-issues. Zeros are sure to come out, and tell where to put the value.
+    if (Object.is(value, -0) || Number.isNaN(value) || Math.fround(value) !== value) {
+      const inside = `tf.cast(tf.pad(tf.onesLike(${x}), ${rows}), 'bool')`;
+      return `tf.where(${inside}, tf.pad(${x}, ${rows}), tf.scalar(${number(value)}, ${x}.dtype))`;
+    }
+    return `tf.pad(${x}, ${rows}${value === 0 ? '' : `, ${number(value)}`})`;
   },
   slice: (x, shape, ranges) => {
     const of = (pick: (range: (typeof ranges)[number]) => number, otherwise: (size: number) => number) =>
