@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { root } from '../scripts/setup.mjs';
+import { pythonPath, root } from '../scripts/setup.mjs';
 import { Campaign, type CampaignResult } from './campaign/campaign.ts';
 import { Session } from './campaign/session.ts';
 import type { OpName, Values } from './core/case.ts';
@@ -200,4 +200,34 @@ test('every page is in the index', () => {
   );
   expect(missing).toEqual([]);
   expect(statSync(join(root, 'LICENSE')).isFile()).toBe(true);
+});
+
+describe('the page on how PyTorch pads', () => {
+  const page = 'docs/explanation/padding.md';
+
+  test('prints what it says', () => {
+    const env = { ...process.env, TF_CPP_MIN_LOG_LEVEL: '3', CUDA_VISIBLE_DEVICES: '' };
+    const input = blocks(page, 'python').join('\n');
+    const printed = execFileSync(pythonPath(), ['-'], {
+      input,
+      env,
+      encoding: 'utf8',
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
+    expect(printed).toBe(blocks(page, 'text').join(''));
+  }, 60_000);
+
+  // By the words that follow `explain` on the command line.
+  test.each([
+    ['conv1d', 'conv1d --input 1,1,8 --weight 1,1,3 --stride 2 --padding 1'],
+    ['conv_transpose1d', 'conv_transpose1d --input 2,1,7 --weight 1,1,3 --stride 3 --padding 5 --output_padding 2'],
+    ['appended', 'conv_transpose1d --input 1,1,4 --weight 1,1,3 --stride 3 --padding 1 --output_padding 2'],
+  ])('%s is drawn as explain draws it', (name, words) => {
+    const svg = join(folder, `${name}.svg`);
+    execFileSync(process.execPath, ['scripts/convdiff.mjs', 'explain', ...words.split(' '), '--svg', svg], {
+      cwd: root,
+    });
+    expect(readFileSync(svg, 'utf8')).toBe(read(`docs/images/${name}.svg`));
+    expect(read(page)).toContain(`../images/${name}.svg`);
+  });
 });

@@ -11,7 +11,7 @@ import { type Call, prepare } from '../operators/call.ts';
 import { operatorOf, operators } from '../operators/index.ts';
 import { explanationJson, explanationSvg, explanationText } from '../report/explanation.ts';
 import type { Spec } from '../semantics/semantics.ts';
-import { explanationOf } from './explain.ts';
+import { explanationOf, type Picture } from './explain.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'convdiff-explain-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -81,15 +81,32 @@ describe.each(operators.map((operator) => [operator.name, operator] as const))('
   });
 });
 
+type Row = Picture['rows'][number];
+
 describe('pictures', () => {
   test('a transposed convolution keeps as many elements as its result has', () => {
     for (const spec of fc.sample(operatorOf('conv_transpose1d').arbitrary, { seed: 4, numRuns: 300 })) {
       const call = prepare(caseOf('conv_transpose1d', { spec, values: 'lattice', seed: 1, twist: null }));
       const { pictures, result } = explanationOf(call);
-      for (const { rows } of pictures) {
+      for (const { rows } of pictures.filter(({ title }) => title.startsWith('Where'))) {
         expect([...rows.at(-1)!.cells].filter((mark) => 'o+'.includes(mark)).length).toBe(result.at(-1));
       }
     }
+  });
+
+  test('the last window on the padded input of the other route ends where that does', () => {
+    let drawn = 0;
+    for (const spec of fc.sample(operatorOf('conv_transpose1d').arbitrary, { seed: 4, numRuns: 300 })) {
+      const call = prepare(caseOf('conv_transpose1d', { spec, values: 'lattice', seed: 1, twist: null }));
+      const picture = explanationOf(call).pictures.find(({ title }) => title.startsWith('The padded input'));
+      if (picture === undefined) continue;
+      drawn += 1;
+      const [input, first, last] = picture.rows as [Row, Row, Row | undefined];
+      const cropped = (/^-*/.exec(input.cells)![0] ?? '').length;
+      expect(first.cells.search('k')).toBe(cropped);
+      expect((last ?? first).cells.length).toBe(input.cells.replace(/-+$/, '').length);
+    }
+    expect(drawn).toBeGreaterThan(100);
   });
 
   test('a convolution over one axis', () => {

@@ -257,7 +257,7 @@ function ofTransposed(call: Call): Parts {
       route,
       steps: plan.over === 'all axes' ? [] : plan.steps.map(stepWords),
     })),
-    pictures: picturesOfTransposed(axes),
+    pictures: [...picturesOfTransposed(axes), ...picturesOfPaddedInput(axes, inner)],
     values: null,
   };
 }
@@ -334,6 +334,33 @@ function ofPadding(call: Call): Parts {
 
 function signed(value: number): string {
   return value < 0 ? `(${value})`.replace('-', '−') : String(value);
+}
+
+/** The other route over one axis: the input with its inserted zeros and `inner` around it, and the first and last window on it. */
+function picturesOfPaddedInput(axes: readonly Axis[], inner: readonly Width[]): Picture[] {
+  const [axis, width] = [axes[0]!, inner[0]!];
+  if (axes.length > 1) return [];
+  const spread = Array.from({ length: axis.input }, () => 'x').join('0'.repeat(axis.stride - 1));
+  const cropped = [...spread].map((mark, i) => (i < -width.before || i >= spread.length + width.after ? '-' : mark));
+  const first = Math.max(0, -width.before);
+  const windows = [0, axis.output - 1].filter((o, i) => i === 0 || o > 0);
+  return drawn({
+    title: 'The padded input of the other route, and the first and last window of the flipped kernel on it',
+    rows: [
+      {
+        label: 'input',
+        cells: '·'.repeat(Math.max(0, width.before)) + cropped.join('') + '·'.repeat(Math.max(0, width.after)),
+      },
+      ...windows.map((o) => ({ label: `y[${o}]`, cells: ' '.repeat(first + o) + tapsText(axis) })),
+    ],
+    legend: [
+      { mark: 'x', meaning: 'the input' },
+      { mark: '0', meaning: 'zeros between its elements: stride − 1' },
+      { mark: '·', meaning: 'zeros of the padding' },
+      { mark: '-', meaning: 'cropped' },
+      { mark: 'k', meaning: 'a tap of the kernel' },
+    ],
+  });
 }
 
 /** The last one or two dimensions. */

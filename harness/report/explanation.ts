@@ -86,6 +86,7 @@ const fills: Record<string, string> = {
   x: '#9ecae9',
   o: '#9ecae9',
   '·': '#e6e6e6',
+  '0': '#f4f4f4',
   v: '#e6e6e6',
   k: '#f2b56b',
   '-': '#ffffff',
