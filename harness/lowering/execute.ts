@@ -9,6 +9,7 @@ import {
   kernelFirst,
   kernelLast,
   type Layout,
+  reshaped,
   surrounded,
   toChannelsFirst,
   toChannelsLast,
@@ -41,6 +42,8 @@ export interface Window {
   strides: readonly number[];
   dilations: readonly number[];
   groups: number;
+  /** `same` puts zeros around, as many as leave the sizes as they are; for stride 1, and not over three axes. */
+  around?: 'valid' | 'same';
 }
 
 /** The list with `filler` in front where it has one entry: one axis is computed as two. */
@@ -56,7 +59,7 @@ export function channelsLast(x: tf.Tensor, layout: Layout): tf.Tensor {
 
 /** Back from what `channelsLast` gives, to a tensor of this shape. */
 export function fromChannelsLast(x: tf.Tensor, shape: readonly number[], layout: Layout): tf.Tensor {
-  return tf.reshape(layout === 'NHWC' ? x : toChannelsFirst(x), [...shape]);
+  return reshaped(layout === 'NHWC' ? x : toChannelsFirst(x), shape);
 }
 
 /** A weight as (…, b, a), with a height of 1 where there is a single spatial axis. */
@@ -67,7 +70,7 @@ export function channelsAtEnd(weight: tf.Tensor, layout: Layout): tf.Tensor {
 
 /** Back from what `channelsAtEnd` gives, to a tensor of this shape. */
 export function fromChannelsAtEnd(kernel: tf.Tensor, shape: readonly number[], layout: Layout): tf.Tensor {
-  return tf.reshape(layout === 'NHWC' ? kernel : kernelFirst(kernel), [...shape]);
+  return reshaped(layout === 'NHWC' ? kernel : kernelFirst(kernel), shape);
 }
 
 /** Elements of `value` around every axis; negative widths crop. */
@@ -98,7 +101,12 @@ export function every(x: tf.Tensor, from: readonly number[], step: readonly numb
 
 /** `count` equal slices of the channels, which come last. */
 export function parts(x: tf.Tensor, count: number): tf.Tensor[] {
-  return count === 1 ? [x] : tf.split(x, count, x.rank - 1);
+  if (count === 1) return [x];
+  if (tf.getBackend() !== 'cpu') return tf.split(x, count, x.rank - 1);
+  // On cpu a slice is quick where its elements lie side by side, and very slow elsewhere.
+  const [channels, outer] = [x.shape.at(-1)! / count, x.shape.slice(0, -1)];
+  const apart = transposed(tf.reshape(x, [elementCount(outer), count, channels]), [1, 0, 2]);
+  return Array.from({ length: count }, (_, i) => tf.reshape(tf.slice(apart, i, 1), [...outer, channels]));
 }
 
 /** What `parts` took apart. */
@@ -129,13 +137,14 @@ function convolve2d(x: tf.Tensor, weight: tf.Tensor, step: Window): tf.Tensor {
   // tfjs takes stride or dilation, not both: then all windows are computed and every stride-th is kept.
   const both = Math.max(...strides) > 1 && Math.max(...dilations) > 1;
   const direct: Pair = both ? [1, 1] : strides;
+  const around = step.around ?? 'valid';
   const convolution = (part: tf.Tensor, kernel: tf.Tensor) =>
-    tf.conv2d(part as tf.Tensor4D, kernel as tf.Tensor4D, direct, 'valid', 'NHWC', dilations);
+    tf.conv2d(part as tf.Tensor4D, kernel as tf.Tensor4D, direct, around, 'NHWC', dilations);
   // libtensorflow's depthwise kernel wants equal strides and no dilation; all others go group by group.
   const isDepthwise =
     step.groups > 1 && step.groups === x.shape[3] && strides[0] === strides[1] && Math.max(...dilations) === 1;
   const result = isDepthwise
-    ? tf.depthwiseConv2d(x as tf.Tensor4D, depthwiseKernel(weight, step.groups), strides, 'valid')
+    ? tf.depthwiseConv2d(x as tf.Tensor4D, depthwiseKernel(weight, step.groups), strides, around)
     : groupwise(x, weight, step.groups, convolution);
   return both ? every(result, [0, 0], strides) : result;
 }
@@ -192,8 +201,11 @@ function spread(x: tf.Tensor, axis: number, step: number): tf.Tensor {
 
 /** Whole transposed convolution of one group over height and width, without dilation. */
 function undilatedTransposed2d(x: tf.Tensor4D, weight: tf.Tensor4D, strides: Pair): tf.Tensor4D {
-  const [batch, height, width] = x.shape;
+  const [batch, height, width, inChannels] = x.shape;
   const [kernelH, kernelW, outChannels] = weight.shape;
+  // On wasm tfjs's convolution is many times quicker than its transposed one, but makes -Infinity of NaN from one channel to one.
+  const isSlow = tf.getBackend() === 'wasm' && (inChannels > 1 || outChannels > 1) && strides[0] * strides[1] <= 16;
+  if (isSlow) return transposedByPhases(x, weight, strides);
   const shape: [number, number, number, number] = [
     batch,
     (height - 1) * strides[0] + kernelH,
@@ -201,6 +213,45 @@ function undilatedTransposed2d(x: tf.Tensor4D, weight: tf.Tensor4D, strides: Pai
     outChannels,
   ];
   return tf.conv2dTranspose(x, weight, shape, strides, 'valid');
+}
+
+/** Every `step`-th number from `first` to before `end`, the last first. */
+function reversedFrom(first: number, step: number, end: number): number[] {
+  return Array.from({ length: Math.max(0, Math.ceil((end - first) / step)) }, (_, i) => first + i * step).reverse();
+}
+
+/**
+ * Whole transposed convolution of one group over height and width, without dilation, made of convolutions: with a stride s, the
+ * outputs r, r + s, r + 2s … are made by the taps r, r + s, r + 2s …, as with stride 1, and by no others.
+ */
+function transposedByPhases(x: tf.Tensor4D, weight: tf.Tensor4D, strides: Pair): tf.Tensor4D {
+  const [batch, height, width, inChannels] = x.shape;
+  const [kernelH, kernelW, outChannels] = weight.shape;
+  /** The most taps that a phase has. */
+  const most: Pair = [Math.ceil(kernelH / strides[0]), Math.ceil(kernelW / strides[1])];
+  const sizes: Pair = [height + most[0] - 1, width + most[1] - 1];
+  const around = most.map((taps) => ({ before: taps - 1, after: taps - 1 }));
+  const padded = padSpatial(x, around) as tf.Tensor4D;
+  // Reversing, and taking every so many-th element, are slow on wasm: the taps are put together one by one.
+  const taps = tf.unstack(tf.reshape(transposed(weight, [0, 1, 3, 2]), [kernelH * kernelW, inChannels, outChannels]));
+  const phase = (row: number, column: number): tf.Tensor => {
+    const chosen = reversedFrom(row, strides[0], kernelH).flatMap((k) =>
+      reversedFrom(column, strides[1], kernelW).map((l) => taps[k * kernelW + l]!),
+    );
+    if (chosen.length === 0) return tf.zeros([batch, ...sizes, outChannels]);
+    const [tall, wide] = [Math.ceil((kernelH - row) / strides[0]), Math.ceil((kernelW - column) / strides[1])];
+    const kernel = tf.reshape(tf.stack(chosen), [tall, wide, inChannels, outChannels]) as tf.Tensor4D;
+    const y = tf.conv2d(padded, kernel, 1, 'valid');
+    // Where a phase has fewer taps, the first window lies further on.
+    return tf.slice(y, [0, most[0] - tall, most[1] - wide, 0], [batch, ...sizes, outChannels]);
+  };
+  const rows = Array.from({ length: strides[0] }, (_, row) => {
+    const columns = Array.from({ length: strides[1] }, (_, column) => phase(row, column));
+    return tf.reshape(tf.stack(columns, 3), [batch, sizes[0], sizes[1] * strides[1], outChannels]);
+  });
+  const shape = [batch, sizes[0] * strides[0], sizes[1] * strides[1], outChannels];
+  const whole = [batch, (height - 1) * strides[0] + kernelH, (width - 1) * strides[1] + kernelW, outChannels];
+  return tf.slice(tf.reshape(tf.stack(rows, 2), shape), [0, 0, 0, 0], whole) as tf.Tensor4D;
 }
 
 /**
@@ -317,6 +368,24 @@ function carryOutPadding(step: PaddingStep, x: tf.Tensor): tf.Tensor {
     : tf.gather(x, tf.tensor1d([...step.indices], 'int32'), step.axis);
 }
 
+/**
+ * The steps with a padding that is the convolution's own SAME put into it, which saves a copy: with stride 1 and half of the kernel
+ * on each side. Elsewhere SAME is another padding, or one that a runtime gets wrong.
+ */
+function fused(
+  steps: readonly LayerStep[],
+  kernel: readonly number[],
+): readonly (LayerStep & Pick<Window, 'around'>)[] {
+  const [padding, step, ...rest] = steps;
+  if (padding?.do !== 'pad' || step?.do !== 'convolve' || step.strides.length > 2) return steps;
+  const sizes = kernel.slice(0, -2).slice(-step.strides.length);
+  const isSame = sizes.every((size, axis) => {
+    const { before, after } = padding.widths[axis]!;
+    return step.strides[axis] === 1 && step.dilations[axis] === 1 && before === after && 2 * before === size - 1;
+  });
+  return isSame ? [{ ...step, around: 'same' }, ...rest] : steps;
+}
+
 /** The result of a plan, in the operands' layout. Leaves no other tensor behind. */
 export function execute(plan: Plan, { input, weight, bias }: Operands, layout: Layout = 'NCHW'): tf.Tensor {
   return tf.tidy(() => {
@@ -326,7 +395,7 @@ export function execute(plan: Plan, { input, weight, bias }: Operands, layout: L
       return tf.clone(plan.steps.reduce((x, step) => carryOutPadding(step, x), input));
     }
     const kernel = channelsAtEnd(weight!, layout);
-    const x = plan.steps.reduce(
+    const x = fused(plan.steps, kernel.shape).reduce(
       (before, step) => carryOutLayer(step, before, kernel, bias),
       channelsLast(input, layout),
     );
