@@ -2,15 +2,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Backend } from '../core/backend.ts';
 import { type Inputs, mapInputs } from '../core/case.ts';
 import { type DType, sameShape, type Tensor } from '../core/tensor.ts';
-import {
-  cropped,
-  depthwiseKernel,
-  grownBy,
-  kernelLast,
-  surrounded,
-  toChannelsFirst,
-  toChannelsLast,
-} from '../lowering/layout.ts';
+import { depthwiseKernel, kernelLast, toChannelsFirst, toChannelsLast } from '../lowering/layout.ts';
+import { cropped, grownBy, surrounded } from '../lowering/move.ts';
 import {
   type NativeCall,
   type NativeConvolution,

@@ -1,25 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { mapInputs } from '../core/case.ts';
-import {
-  atLeastTwo,
-  carryOutLayer,
-  channelsAtEnd,
-  channelsLast,
-  convolve,
-  convolveTransposed,
-  every,
-  flipped,
-  fromChannelsAtEnd,
-  fromChannelsLast,
-  joined,
-  type Operands,
-  pad,
-  padSpatial,
-  parts,
-  sum,
-  type Window,
-} from './execute.ts';
-import { type Layout, transposed } from './layout.ts';
+import { convolve, convolveTransposed, flipped, type Window } from './convolve.ts';
+import { carryOutLayer, type Operands } from './execute.ts';
+import { channelsAtEnd, channelsLast, fromChannelsAtEnd, fromChannelsLast, type Layout, transposed } from './layout.ts';
+import { atLeastTwo, every, joined, pad, padSpatial, parts, sum } from './move.ts';
 import { type LayerStep, none, type PaddingStep, type Plan, runsOf, type Width } from './plan.ts';
 
 /*
