@@ -439,7 +439,7 @@ describe.concurrent('wrong usage says what is wrong and what there is', () => {
     ['repro without a language', ['repro', 'abcdef'], '--lang'],
     ['repro in an unknown language', ['repro', 'abcdef', '--lang', 'cobol'], 'cobol', 'python, typescript'],
     ['repro of an unknown id', ['repro', 'abcdef', '--lang', 'python', '--store', 'nothing'], 'abcdef', 'nothing'],
-    ['repro of a case file', ['repro', plain, '--lang', 'python'], 'convdiff/counterexample@1'],
+    ['repro of a case that fails nowhere in particular', ['repro', plain, '--lang', 'python'], '--backend'],
     ['code for an unknown library', ['explain', plain, '--code', 'jax'], 'jax', 'tfjs, tensorflow'],
     ['unknown set-up step', ['setup', 'coffee'], '"coffee"', 'torch'],
   ])('%s', async (_, args, ...says) => expectComplaint(await convdiff(args), 2, ...says));
@@ -796,6 +796,19 @@ describe('a bug: found, shrunk, saved, replayed, mended', () => {
       const { exit, out } = await convdiff(['repro', saved()[1]!, '--lang', 'typescript']);
       expect(exit).toBe(0);
       expect(out).toMatch(/^\/\/ conv_transpose1d on last-element .*: a wrong value\.$/m);
+    });
+
+    test('of a case file, on the backend that is named', async () => {
+      const file = join(home, 'groups.json');
+      const inline = (shape: number[], values: number[]) => ({
+        dtype: 'float32',
+        shape,
+        data: { kind: 'inline', values },
+      });
+      const inputs = { input: inline([1, 2, 1], [1, 2]), weight: inline([2, 1, 1], [3, 4]) };
+      writeFileSync(file, JSON.stringify({ schema: 'convdiff/case@1', op: 'conv1d', params: { groups: 2 }, inputs }));
+      const ran = await convdiff(['repro', file, '--lang', 'python', '--backend', './mine.mjs'], { cwd: home });
+      expect(ran).toMatchObject({ exit: 0, out: expect.stringMatching(/^given = np.array\(\[3, 9\]/m) });
     });
 
     test('there is none where the backend is right', async () => {

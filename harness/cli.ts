@@ -110,7 +110,7 @@ function program(done: (exit: number) => void): Command {
   convdiff
     .command('repro')
     .description('a saved failure as a program that shows it without convdiff')
-    .argument('<name>', 'a counterexample, by file or id; or the file of a known issue')
+    .argument('<name>', 'a counterexample, by file or id; the file of a known issue; or a case file, with --backend')
     .addOption(new Option('--lang <language>', "the program's language").choices(languages).makeOptionMandatory())
     .option('--backend <name>', 'show it on this backend, by name or module path', list)
     .option('--case-timeout <duration>', 'how long the case may take (default: 2s)')

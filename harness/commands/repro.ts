@@ -1,11 +1,12 @@
 import { resolve } from 'node:path';
 import { Session } from '../campaign/session.ts';
+import { caseSchema } from '../core/case.ts';
 import { UsageError } from '../core/errors.ts';
 import { find, type Subject } from '../repro/find.ts';
 import type { Finding } from '../repro/finding.ts';
 import { type Language, programsOf } from '../repro/programs.ts';
 import { shows } from '../repro/run.ts';
-import { readJson } from '../store/caseFile.ts';
+import { parseCase, readJson } from '../store/caseFile.ts';
 import { knownIssueSchema, readKnownIssue } from '../store/knownIssues.ts';
 import { type CommonOptions, caseTimeoutOf_ms, storeOf, workingFolder } from './options.ts';
 import { backendOf, chosen } from './saved.ts';
@@ -16,15 +17,21 @@ export interface ReproOptions extends Pick<CommonOptions, 'backend' | 'caseTimeo
 }
 
 /**
- * The failure that a file or an id names: a counterexample's, or that of a known issue on the first of its backends. `start` is what
- * `--backend` would say of the backend.
+ * The failure that a file or an id names: a counterexample's, that of a known issue on the first of its backends, or of a case on the
+ * backend that is asked for. `start` is what `--backend` would say of the backend.
  */
 function subjectOf(name: string, options: ReproOptions): Subject & { backend: string; start: string } {
   const cwd = workingFolder();
   const given = options.backend?.[0];
   if (/\.json$/.test(name)) {
     const file = resolve(cwd, name);
-    const { schema } = (readJson(file, name) ?? {}) as { schema?: unknown };
+    const json = readJson(file, name);
+    const { schema } = (json ?? {}) as { schema?: unknown };
+    if (schema === caseSchema) {
+      if (given === undefined)
+        throw new UsageError(`${name}: is a case: name the backend that fails it with --backend`);
+      return { case: parseCase(json, name), before: [], kind: 'value', backend: given, start: given };
+    }
     if (schema === knownIssueSchema) {
       const issue = readKnownIssue(file, name);
       const backend = issue.backends[0]!;
