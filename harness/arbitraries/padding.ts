@@ -39,6 +39,19 @@ const widths: readonly fc.WeightedArbitrary<number>[] = [
   { arbitrary: fc.constant(0), weight: 1 },
 ];
 
+type Ends = Pick<RawPadAxis, 'before' | 'after'>;
+
+/** What the two ends of an axis have to do with each other: mostly nothing. */
+const endsOf: readonly ((before: number, after: number) => Ends)[] = [
+  (before, after) => ({ before, after }),
+  (before, after) => ({ before, after }),
+  (before, after) => ({ before, after }),
+  (before, after) => ({ before, after }),
+  (before) => ({ before, after: before }),
+  (before, after) => ({ before: Math.abs(before), after: 0 - Math.abs(after) }),
+  (before, after) => ({ before: 0 - Math.abs(before), after: Math.abs(after) }),
+];
+
 /**
  * The padded axes. If each end were always drawn by itself, those of several axes would hardly ever be padded alone, cropped
  * alone, or equal.
@@ -48,22 +61,29 @@ function rawPadAxes(minLength: number, maxLength: number): fc.Arbitrary<RawPadAx
     fc.array(fc.record({ before: width, after: width, extra: size(0, 2, 8) }), { minLength, maxLength });
   const axes = fc.oneof(...widths.map(({ arbitrary, weight }) => ({ arbitrary: axesOf(arbitrary), weight })));
   return fc
-    .tuple(axes, seldom(4))
-    .map(([drawn, equal]) => (equal ? drawn.map((axis) => ({ ...axis, after: axis.before })) : drawn));
+    .tuple(axes, fc.constantFrom(...endsOf))
+    .map(([drawn, ends]) => drawn.map(({ before, after, extra }) => ({ ...ends(before, after), extra })));
 }
 
 /** Values that are easily lost on the way: through float32, through JSON, through a sum with 0. */
-const notable: readonly number[] = [-1, 0.1, -2.5, 2 ** -140, 2 ** 24 + 1, 2 ** 31 - 1, -(2 ** 31)];
+const notable: readonly number[] = [-1, 0.1, -2.5, 0.75, 2 ** -140, 2 ** 24 + 1, 2 ** 31 - 1, -(2 ** 31)];
 
 const value: fc.Arbitrary<JsonNumber> = fc
   .oneof(
     { arbitrary: fc.constantFrom(...notable), weight: 2 },
-    { arbitrary: fc.constant(-0), weight: 1 },
-    { arbitrary: fc.constant(Number.NaN), weight: 1 },
+    { arbitrary: fc.constant(-0), weight: 2 },
+    { arbitrary: fc.constant(Number.NaN), weight: 2 },
     { arbitrary: fc.constantFrom(Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY), weight: 1 },
     { arbitrary: fc.double({ min: -largestFloat32, max: largestFloat32 }), weight: 1 },
   )
   .map(toJsonNumber, (spelled) => fromJsonNumber(spelled as JsonNumber));
+
+/** Of an int32: fractions, and numbers that float32 rounds. */
+const wholeValue: fc.Arbitrary<JsonNumber> = fc.oneof(
+  { arbitrary: fc.constantFrom<JsonNumber>(0.1, 1.5, 2.75, -1.5), weight: 2 },
+  { arbitrary: fc.constantFrom<JsonNumber>(2 ** 24 + 1, 2 ** 31 - 1, -(2 ** 31)), weight: 2 },
+  { arbitrary: value, weight: 1 },
+);
 
 /** Any padding at all, in these modes and with so many axes: it shrinks like this. */
 function anyPadding(
@@ -84,14 +104,16 @@ function anyPadding(
 
 /** Padding with a value: any number of trailing axes. */
 export const rawConstantPadding: fc.Arbitrary<RawPadding> = shrinksLike(
-  fc.record({
-    mode: fc.constant<PadMode>('constant'),
-    axes: rawPadAxes(0, 4),
-    leading: fc.array(size(1, 2, 4), { maxLength: 2 }),
-    valueKind: fc.constantFrom(0, 1, 2, 2),
-    value,
-    int32: seldom(4),
-  }),
+  seldom(4).chain((int32) =>
+    fc.record({
+      mode: fc.constant<PadMode>('constant'),
+      axes: rawPadAxes(0, 4),
+      leading: fc.array(size(1, 2, 4), { maxLength: 2 }),
+      valueKind: fc.constantFrom(0, 1, 2, 2, 2, 2, 2, 2),
+      value: int32 ? wholeValue : value,
+      int32: fc.constant(int32),
+    }),
+  ),
   anyPadding(['constant'], fc.integer({ min: 0, max: 2 }), {}, {}),
 );
 

@@ -66,9 +66,9 @@ describe('a campaign of 10,000 cases', () => {
   });
 
   test('is mostly integers, with some real and some special values', () => {
-    expect(share(({ values }) => values === 'lattice')).toBeGreaterThan(0.6);
+    expect(share(({ values }) => values === 'lattice')).toBeGreaterThan(0.5);
     expect(share(({ values }) => values === 'normal')).toBeGreaterThan(0.14);
-    expect(share(({ values }) => values === 'special')).toBeGreaterThan(0.06);
+    expect(share(({ values }) => values === 'special')).toBeGreaterThan(0.15);
   });
 
   test('refuses what it broke, and nothing else', () => {
