@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
  * `npm run bench`: sets up what is missing, then measures a campaign's speed; `npm run bench -- lowering`: that of convdiff/tfjs on each
- * runtime; `npm run bench -- power`: how soon it finds mistakes. What is measured is in scripts/bench/.
+ * runtime; `npm run bench -- power`: how soon it finds
+ * mistakes; `npm run bench -- rounding`: whether the rounding bound holds. What is measured is in scripts/bench/.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -12,6 +13,7 @@ const [what = 'campaign'] = process.argv.slice(2);
 /** The set-up steps and the processes of each benchmark, which run one after the other. */
 const benchmarks = {
   campaign: { needs: ['torch'], runs: [[]] },
+  rounding: { needs: [], runs: [process.argv.slice(3)] },
   power: { needs: ['torch'], runs: [process.argv.slice(3)] },
   lowering: { needs: ['tfjs-node'], runs: [['cpu'], ['wasm'], ['node']] },
 };
