@@ -1,4 +1,4 @@
-import { compare } from '../compare/compare.ts';
+import { judge } from '../compare/judge.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { Verdict } from '../core/verdict.ts';
 import { prepare } from '../operators/call.ts';
@@ -26,7 +26,7 @@ export async function replayOn(
   const call = prepare(testCase);
   const want = await oracle.run(call);
   const request = requestFor(call, contender);
-  const judged = (got: Outcome): Rerun => ({ want, got, verdict: compare(call, want, got, contender.traits) });
+  const judged = (got: Outcome): Rerun => ({ want, got, verdict: judge(call, want, got, contender.traits) });
   if ('kind' in request) return judged(request);
   const history = historyFor(before, contender);
   const times = kind === 'unstable' ? unstableTries : 1;

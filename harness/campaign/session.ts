@@ -3,7 +3,8 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ensure } from '../../scripts/setup.mjs';
 import { builtIns, moduleLaunch, oracleNeeds } from '../backends/index.ts';
-import { type BackendTraits, compare } from '../compare/compare.ts';
+import type { BackendTraits } from '../compare/compare.ts';
+import { judge } from '../compare/judge.ts';
 import type { Case } from '../core/case.ts';
 import { HarnessError, UsageError } from '../core/errors.ts';
 import type { Outcome } from '../core/outcome.ts';
@@ -182,7 +183,7 @@ export class Session {
     for (const [i, contender] of asked.entries()) {
       const answer = answers[i];
       if (answer === null || answer === undefined) continue;
-      const verdict = compare(call, want, answer.outcome, contender.traits);
+      const verdict = judge(call, want, answer.outcome, contender.traits);
       judgements.push({ contender, verdict, before: answer.before, past: answer.past });
     }
     return judgements;

@@ -1,4 +1,4 @@
-import { compare } from '../compare/compare.ts';
+import { judge } from '../compare/judge.ts';
 import type { Case } from '../core/case.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { type Call, prepare } from '../operators/call.ts';
@@ -68,7 +68,7 @@ export class Trial {
   }
 
   async #judge(call: Call, before: readonly Case[], got: Outcome): Promise<Failure | null> {
-    const verdict = compare(call, await this.#oracle.run(call), got, this.#contender.traits);
+    const verdict = judge(call, await this.#oracle.run(call), got, this.#contender.traits);
     if (verdict.verdict !== 'mismatch' || lockOf(call, this.#contender.name, verdict) !== this.#lock) return null;
     return { call, mismatch: verdict, before };
   }

@@ -34,4 +34,5 @@ export type Verdict =
     }
   | { verdict: 'mismatch'; kind: MismatchKind; reason: string; shape: number[] | null; culprit: Culprit | null }
   | { verdict: 'unsupported'; reason: string }
-  | { verdict: 'unknown'; reason: string };
+  /** `convicted`: it is not the backend that is wrong, as far as anyone can tell. */
+  | { verdict: 'unknown'; reason: string; convicted?: 'oracle' };

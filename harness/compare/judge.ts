@@ -1,0 +1,58 @@
+import type { Outcome } from '../core/outcome.ts';
+import { allocate, sameShape } from '../core/tensor.ts';
+import type { Verdict } from '../core/verdict.ts';
+import type { Call } from '../operators/call.ts';
+import { type BackendTraits, compare } from './compare.ts';
+import { exactElement, isRounded } from './exact.ts';
+
+/*
+ * Who is wrong? Where a backend's outcome is not the oracle's, a second opinion decides, which shares no code with PyTorch: our
+ * rules of what is valid, the sizes that follow, and exact arithmetic. A backend is convicted only where the oracle is confirmed.
+ */
+
+/**
+ * The verdict on a backend's outcome, where the oracle's was `want`. As `compare`, but a mismatch that the oracle is to blame for is
+ * `unknown` and says so, as is one where nobody can tell.
+ */
+export function judge(call: Call, want: Outcome, got: Outcome, traits: BackendTraits): Verdict {
+  const verdict = compare(call, want, got, traits);
+  if (verdict.verdict !== 'mismatch' || isOwnDoing(got)) return verdict;
+  const doubt = doubtOf(call, want, verdict.culprit?.index ?? null);
+  if (doubt === null) return verdict;
+  return { verdict: 'unknown', reason: `${doubt} (the backend: ${verdict.reason})`, convicted: 'oracle' };
+}
+
+/** What a backend is to blame for whatever the oracle says. */
+function isOwnDoing({ kind }: Outcome): boolean {
+  return kind !== 'ok' && kind !== 'rejected';
+}
+
+/** Why the oracle is not to be believed about a call, or about one element of its result; null where it is right. */
+function doubtOf(call: Call, want: Outcome, index: readonly number[] | null): string | null {
+  const { operator, spec, refusal } = call;
+  if (want.kind === 'rejected') {
+    return refusal === null ? `the oracle refuses a valid call: ${want.reason}` : null;
+  }
+  if (want.kind !== 'ok') return null;
+  if (refusal !== null) return `the oracle takes an invalid call: ${refusal.message}`;
+  const { output } = want;
+  const shape = operator.outputShape(spec);
+  if (!sameShape(output.shape, shape)) {
+    return `the oracle gives the shape ${JSON.stringify(output.shape)} where it should be ${JSON.stringify(shape)}`;
+  }
+  if (index === null) return null;
+  const at = index.reduce((flat, i, axis) => flat * shape[axis]! + i, 0);
+  const value = output.data[at]!;
+  if (isRight(call, index, at, value)) return null;
+  return `the oracle gives ${value} at [${index.join(', ')}], which exact arithmetic does not`;
+}
+
+function isRight(call: Call, index: readonly number[], at: number, value: number): boolean {
+  if (call.operator.rounding !== null) return isRounded(value, exactElement(call, index));
+  // Padding only copies, into the input's dtype.
+  const { input } = call.tensors;
+  const copied = call.operator.evaluate(call.spec, { input: input.data });
+  const stored = allocate(input.dtype, copied.length);
+  stored.set(copied);
+  return Object.is(value, stored[at]);
+}
