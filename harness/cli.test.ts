@@ -611,6 +611,14 @@ describe.concurrent('without an oracle that can be trusted nothing is said of an
     expect(summary.cases).toBeLessThan(50);
   });
 
+  test('an oracle that lies now and then: it is convicted, and no backend is blamed', async () => {
+    const args = ['fuzz', '--backend', 'reference,tfjs-cpu', '--runs', '300', '--seed', '1', '--store', 'oracle-lies'];
+    const { exit, summary } = await jsonl(args, { env: { CONVDIFF_PYTHON: oracle('lies') } });
+    const why = expect.stringMatching(/^the oracle cannot be trusted: it was wrong \d+ times$/);
+    expect(summary).toMatchObject({ cases: 300, counterexamples: 0, known: 0, exit: 3, why });
+    expect({ exit, saved: readdirSync(join(folder, 'oracle-lies')) }).toEqual({ exit: 3, saved: [] });
+  });
+
   test('nor a check, with its results so far and a summary', async () => {
     const env = { CONVDIFF_PYTHON: oracle('dies') };
     const { exit, results } = await jsonl(['check', plain, ...Array(9).fill(example), '--backend', 'reference'], {

@@ -10,28 +10,34 @@ export interface Tally {
   vacuous: number;
   /** Agreements about a malformed call that the backend itself never got. */
   onBehalf: number;
+  /** Unknown verdicts in which it is the oracle that is wrong. */
+  oracleWrong: number;
   benched: boolean;
 }
 
 export function emptyTally(): Tally {
-  return { agree: 0, mismatch: 0, unsupported: 0, unknown: 0, vacuous: 0, onBehalf: 0, benched: false };
+  return { agree: 0, mismatch: 0, unsupported: 0, unknown: 0, vacuous: 0, onBehalf: 0, oracleWrong: 0, benched: false };
 }
 
 /** Adds one verdict. */
 export function count(tally: Tally, verdict: Verdict): void {
   tally[verdict.verdict] += 1;
+  if (verdict.verdict === 'unknown' && verdict.convicted === 'oracle') tally.oracleWrong += 1;
   if (verdict.verdict === 'agree' && verdict.shape !== null && verdict.compared === 0 && !verdict.shape.includes(0)) {
     tally.vacuous += 1;
   }
 }
 
 /** What the exit code of a command follows from, over all backends. */
-export function totalsOf(tallies: Iterable<Tally>): { comparisons: number; compared: number; unknown: number } {
-  const totals = { comparisons: 0, compared: 0, unknown: 0 };
-  for (const { agree, mismatch, unknown, vacuous, onBehalf } of tallies) {
+export function totalsOf(
+  tallies: Iterable<Tally>,
+): Record<'comparisons' | 'compared' | 'unknown' | 'oracleWrong', number> {
+  const totals = { comparisons: 0, compared: 0, unknown: 0, oracleWrong: 0 };
+  for (const { agree, mismatch, unknown, vacuous, onBehalf, oracleWrong } of tallies) {
     totals.comparisons += agree + mismatch;
     totals.compared += agree + mismatch - vacuous - onBehalf;
     totals.unknown += unknown;
+    totals.oracleWrong += oracleWrong;
   }
   return totals;
 }

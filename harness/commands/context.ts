@@ -32,13 +32,16 @@ export function leaveSignal(): AbortSignal {
 export interface Ending {
   mismatches: number;
   unknown: number;
+  oracleWrong: number;
   compared: number;
   /** Why less was done than was asked for, or null. */
   shortfall: string | null;
 }
 
 /** The exit code of a command that ran cases, and why, in words, where it is not 0. */
-export function exitOf({ mismatches, unknown, compared, shortfall }: Ending): { exit: 0 | 1 | 4; why: string | null } {
+export function exitOf(ending: Ending): { exit: 0 | 1 | 3 | 4; why: string | null } {
+  const { mismatches, unknown, oracleWrong, compared, shortfall } = ending;
+  if (oracleWrong > 0) return { exit: 3, why: `the oracle cannot be trusted: it was wrong ${oracleWrong} times` };
   if (mismatches > 0) return { exit: 1, why: null };
   if (compared === 0) return { exit: 4, why: 'undecided: nothing was compared' };
   if (unknown > 0) return { exit: 4, why: `undecided: ${unknown} verdicts are unknown` };

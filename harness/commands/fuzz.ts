@@ -91,11 +91,12 @@ export async function fuzz(options: FuzzOptions): Promise<number> {
 }
 
 function finish(result: CampaignResult, report: Report, budget: Budget): number {
-  const { comparisons, compared, unknown } = totalsOf(result.tallies.values());
+  const { comparisons, compared, unknown, oracleWrong } = totalsOf(result.tallies.values());
   const fresh = result.findings.filter(({ knownIssue }) => knownIssue === null).length;
   const verdict = exitOf({
     mismatches: fresh,
     unknown,
+    oracleWrong,
     compared,
     shortfall: shortfallOf(result, budget),
   });

@@ -71,8 +71,14 @@ export class CaseRun {
 
   /** Reports the summary and returns the exit code. */
   end(seed: number | null): number {
-    const { comparisons, compared, unknown } = totalsOf(this.#tallies.values());
-    const { exit, why } = exitOf({ mismatches: this.#mismatches, unknown, compared, shortfall: null });
+    const { comparisons, compared, unknown, oracleWrong } = totalsOf(this.#tallies.values());
+    const { exit, why } = exitOf({
+      mismatches: this.#mismatches,
+      unknown,
+      oracleWrong,
+      compared,
+      shortfall: null,
+    });
     this.#report.end({
       seed,
       cases: this.#cases,

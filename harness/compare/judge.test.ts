@@ -180,9 +180,9 @@ test('there are a hundred faults', () => expect(faults.length).toBeGreaterThanOr
 const drawn = operators.flatMap(({ name }) => valuesKinds.flatMap((values) => callsOf(name, values, 7, 20)));
 const mixed = drawn.map((_, i) => drawn[(i * 37) % drawn.length]!);
 
-test.each(faults)('an oracle with a fault is not blamed on a backend: %s', (_, fault) => {
+test.each(faults)('an oracle with a fault is not blamed on a backend: %s', (name, fault) => {
   let before: Tensor | null = null;
-  let convicted = 0;
+  let unknown = 0;
   for (const call of mixed) {
     const right = oracleOf(call);
     const verdict = judge(call, fault(right, call, before), backendOf(call), traits);
@@ -191,12 +191,12 @@ test.each(faults)('an oracle with a fault is not blamed on a backend: %s', (_, f
       verdict: null,
     });
     if (verdict.verdict === 'unknown') {
-      expect(verdict.convicted).toBe('oracle');
-      convicted += 1;
+      expect(verdict.convicted).toBe(name.startsWith('refuses') ? undefined : 'oracle');
+      unknown += 1;
     }
     before = right;
   }
-  expect(convicted).toBeGreaterThan(20);
+  expect(unknown).toBeGreaterThan(20);
 });
 
 test('an invalid call that a faulty oracle takes is not blamed on a backend', () => {
@@ -206,7 +206,8 @@ test('an invalid call that a faulty oracle takes is not blamed on a backend', ()
       const call = prepare(caseOf(operator.name, { spec: twist(spec!), values: 'lattice', seed: 1, twist: null }));
       if (call.refusal === null || call.normalised === null) continue;
       const taken = ok({ dtype: 'float64', shape: [1], data: new Float64Array(1) });
-      expect(judge(call, taken, backendOf(call), traits)).toMatchObject({ verdict: 'unknown', convicted: 'oracle' });
+      const { verdict, ...rest } = judge(call, taken, backendOf(call), traits);
+      expect({ verdict, convicted: 'convicted' in rest }).toEqual({ verdict: 'unknown', convicted: false });
     }
   }
 });

@@ -1,5 +1,5 @@
 import type { Outcome } from '../core/outcome.ts';
-import { allocate, sameShape } from '../core/tensor.ts';
+import { allocate, sameShape, type Tensor } from '../core/tensor.ts';
 import type { Verdict } from '../core/verdict.ts';
 import type { Call } from '../operators/call.ts';
 import { type BackendTraits, compare } from './compare.ts';
@@ -12,14 +12,15 @@ import { exactElement, isRounded } from './exact.ts';
 
 /**
  * The verdict on a backend's outcome, where the oracle's was `want`. As `compare`, but a mismatch that the oracle is to blame for is
- * `unknown` and says so, as is one where nobody can tell.
+ * `unknown` and says so, as is one where nobody can tell, because PyTorch and our rules differ in what is valid.
  */
 export function judge(call: Call, want: Outcome, got: Outcome, traits: BackendTraits): Verdict {
   const verdict = compare(call, want, got, traits);
   if (verdict.verdict !== 'mismatch' || isOwnDoing(got)) return verdict;
   const doubt = doubtOf(call, want, verdict.culprit?.index ?? null);
   if (doubt === null) return verdict;
-  return { verdict: 'unknown', reason: `${doubt} (the backend: ${verdict.reason})`, convicted: 'oracle' };
+  const reason = `${doubt.reason} (the backend: ${verdict.reason})`;
+  return { verdict: 'unknown', reason, ...(doubt.isConvicted ? { convicted: 'oracle' } : {}) };
 }
 
 /** What a backend is to blame for whatever the oracle says. */
@@ -27,24 +28,36 @@ function isOwnDoing({ kind }: Outcome): boolean {
   return kind !== 'ok' && kind !== 'rejected';
 }
 
+interface Doubt {
+  reason: string;
+  /** It is the oracle that is wrong; otherwise it may be our rules. */
+  isConvicted: boolean;
+}
+
 /** Why the oracle is not to be believed about a call, or about one element of its result; null where it is right. */
-function doubtOf(call: Call, want: Outcome, index: readonly number[] | null): string | null {
-  const { operator, spec, refusal } = call;
+function doubtOf(call: Call, want: Outcome, index: readonly number[] | null): Doubt | null {
+  const { refusal } = call;
+  const undecided = (reason: string): Doubt => ({ reason, isConvicted: false });
   if (want.kind === 'rejected') {
-    return refusal === null ? `the oracle refuses a valid call: ${want.reason}` : null;
+    return refusal === null ? undecided(`PyTorch refuses what our rules take: ${want.reason}`) : null;
   }
   if (want.kind !== 'ok') return null;
-  if (refusal !== null) return `the oracle takes an invalid call: ${refusal.message}`;
-  const { output } = want;
+  if (refusal !== null) return undecided(`PyTorch takes what our rules refuse: ${refusal.message}`);
+  const wrong = wrongResult(call, want.output, index);
+  return wrong === null ? null : { reason: `the oracle is wrong: ${wrong}`, isConvicted: true };
+}
+
+function wrongResult(call: Call, output: Tensor, index: readonly number[] | null): string | null {
+  const { operator, spec } = call;
   const shape = operator.outputShape(spec);
   if (!sameShape(output.shape, shape)) {
-    return `the oracle gives the shape ${JSON.stringify(output.shape)} where it should be ${JSON.stringify(shape)}`;
+    return `the shape ${JSON.stringify(output.shape)} should be ${JSON.stringify(shape)}`;
   }
   if (index === null) return null;
   const at = index.reduce((flat, i, axis) => flat * shape[axis]! + i, 0);
   const value = output.data[at]!;
   if (isRight(call, index, at, value)) return null;
-  return `the oracle gives ${value} at [${index.join(', ')}], which exact arithmetic does not`;
+  return `exact arithmetic does not give ${value} at [${index.join(', ')}]`;
 }
 
 function isRight(call: Call, index: readonly number[], at: number, value: number): boolean {
