@@ -6,7 +6,7 @@ export interface Tally {
   mismatch: number;
   unsupported: number;
   unknown: number;
-  /** Agreements in which nothing could be compared. */
+  /** Agreements that say nothing of the backend. */
   vacuous: number;
   /** Agreements about a malformed call that the backend itself never got. */
   onBehalf: number;
@@ -23,9 +23,7 @@ export function emptyTally(): Tally {
 export function count(tally: Tally, verdict: Verdict): void {
   tally[verdict.verdict] += 1;
   if (verdict.verdict === 'unknown' && verdict.convicted === 'oracle') tally.oracleWrong += 1;
-  if (verdict.verdict === 'agree' && verdict.shape !== null && verdict.compared === 0 && !verdict.shape.includes(0)) {
-    tally.vacuous += 1;
-  }
+  if (verdict.verdict === 'agree' && verdict.vacuous !== null) tally.vacuous += 1;
 }
 
 /** What the exit code of a command follows from, over all backends. */

@@ -50,7 +50,9 @@ export async function replay(names: readonly string[], options: ReplayOptions): 
         run.countCase();
         for (const contender of contendersFor(counterexample, session, options.backend !== undefined)) {
           const { verdict } = await replayOn(counterexample, contender, session.oracle);
-          run.take(shown(one), call, contender, verdict);
+          // It failed here once: that it agrees now says something, if only zeros are compared.
+          const tells = verdict.verdict === 'agree' && verdict.compared > 0;
+          run.take(shown(one), call, contender, tells ? { ...verdict, vacuous: null } : verdict);
         }
       }
       return run.end(null);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { caseSchema, type JsonNumber, type Params } from '../core/case.ts';
+import { caseSchema, type JsonNumber, mapInputs, type Params } from '../core/case.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { type Call, prepare } from '../operators/call.ts';
 import { compare } from './compare.ts';
@@ -40,7 +40,14 @@ describe('integers', () => {
   const call = callOf([1, 2, 3], [1, 10]);
 
   test('agree where they are the same, whatever the sign of a zero', () => {
-    expect(verdictOf(call, [21, 32])).toEqual({ verdict: 'agree', shape: [1, 1, 2], worst: 0, bound: 0, compared: 2 });
+    expect(verdictOf(call, [21, 32])).toEqual({
+      verdict: 'agree',
+      shape: [1, 1, 2],
+      worst: 0,
+      bound: 0,
+      compared: 2,
+      vacuous: null,
+    });
     expect(verdictOf(callOf([0], [1]), [-0])).toMatchObject({ verdict: 'agree' });
   });
 
@@ -53,6 +60,29 @@ describe('integers', () => {
       shape: [1, 1, 2],
       culprit: { index: [0, 0, 1], want: 32, got, allowed: 0 },
     });
+  });
+});
+
+describe('an agreement says nothing', () => {
+  test('of zeros', () => {
+    expect(verdictOf(callOf([1, 2], [0]), [0, 0])).toMatchObject({ vacuous: 'the result is all zeros' });
+    expect(verdictOf(callOf([0, 2], [1]), [0, 2])).toMatchObject({ vacuous: null });
+  });
+
+  test('of a bias alone, where every tap lies in the padding', () => {
+    const withBias = (padding: number, dilation: number) => {
+      const { case: plain } = callOf([1], [2, 3], { padding, dilation });
+      const bias = { dtype: 'float32', shape: [1], data: { kind: 'inline', values: [7] } } as const;
+      return prepare({ ...plain, inputs: { ...plain.inputs, bias } });
+    };
+    const verdictFor = (call: Call, values: number[]) => {
+      const inputs = mapInputs(call.tensors, ({ data }) => data);
+      const data = call.operator.evaluate(call.spec, inputs);
+      const want: Outcome = { kind: 'ok', output: { dtype: 'float64', shape: [1, 1, values.length], data } };
+      return compare(call, want, ok(values), strict);
+    };
+    expect(verdictFor(withBias(1, 2), [7])).toMatchObject({ vacuous: 'every tap lies in the padding' });
+    expect(verdictFor(withBias(1, 1), [10, 9])).toMatchObject({ vacuous: null });
   });
 });
 
@@ -118,7 +148,11 @@ describe('sums that float32 cannot hold', () => {
   test('are not compared where the order of summation decides, and that is said', () => {
     const call = callOf([high, high, -high], [1, 1, 1]);
     for (const got of [Number.POSITIVE_INFINITY, Number.NaN, 0]) {
-      expect(verdictOf(call, [got])).toMatchObject({ verdict: 'agree', compared: 0 });
+      expect(verdictOf(call, [got])).toMatchObject({
+        verdict: 'agree',
+        compared: 0,
+        vacuous: 'no element has a value that is defined',
+      });
     }
   });
 });

@@ -56,7 +56,7 @@ function compareWithRefusal(
   got: Outcome & { kind: 'ok' | 'rejected' },
   traits: BackendTraits,
 ): Verdict {
-  if (got.kind === 'rejected') return { verdict: 'agree', shape: null, worst: 0, bound: 0, compared: 1 };
+  if (got.kind === 'rejected') return { verdict: 'agree', shape: null, worst: 0, bound: 0, compared: 1, vacuous: null };
   if (traits.strict) return mismatch('acceptance', `takes what PyTorch refuses: ${reason}`);
   return { verdict: 'unsupported', reason: `PyTorch refuses the case, and the backend does not claim to: ${reason}` };
 }
@@ -88,6 +88,18 @@ function excess(difference: number, bound: number): number {
   return bound === 0 ? Number.POSITIVE_INFINITY : difference / bound;
 }
 
+/** Why a result would say nothing of whoever gives it too, or null where it says something. */
+function emptinessOf(call: Call, want: Tensor, compared: number): string | null {
+  if (want.data.length === 0) return null;
+  if (compared === 0) return 'no element has a value that is defined';
+  const { rounding } = call.operator;
+  if (rounding === null) return null;
+  if (want.data.every((value) => value === 0)) return 'the result is all zeros';
+  // Without a bias it would be.
+  if (call.tensors.bias === undefined) return null;
+  return rounding.taps(call.spec).every((taps) => taps === 0) ? 'every tap lies in the padding' : null;
+}
+
 function compareValues(call: Call, want: Tensor, got: Tensor, arithmetic: Arithmetic): Verdict {
   const { rounding } = call.operator;
   const copied = rounding === null;
@@ -113,9 +125,10 @@ function compareValues(call: Call, want: Tensor, got: Tensor, arithmetic: Arithm
     if (culprit === null || off > culprit.excess) culprit = { at, difference, bound, excess: off };
   }
   const shape = want.shape;
-  if (culprit === null) return { verdict: 'agree', shape, worst: 0, bound: 0, compared };
+  const agreement = { verdict: 'agree', shape, compared, vacuous: emptinessOf(call, want, compared) } as const;
+  if (culprit === null) return { ...agreement, worst: 0, bound: 0 };
   const { difference, bound } = culprit;
-  if (culprit.excess <= 1) return { verdict: 'agree', shape, worst: difference, bound, compared };
+  if (culprit.excess <= 1) return { ...agreement, worst: difference, bound };
   const at: Culprit = {
     index: indexOf(culprit.at, shape),
     want: want.data[culprit.at]!,

@@ -31,6 +31,8 @@ export type Verdict =
       bound: number;
       /** Elements that were compared: 0 where nothing was. */
       compared: number;
+      /** Why the agreement says nothing of the backend, or null where it does. */
+      vacuous: string | null;
     }
   | { verdict: 'mismatch'; kind: MismatchKind; reason: string; shape: number[] | null; culprit: Culprit | null }
   | { verdict: 'unsupported'; reason: string }

@@ -42,6 +42,7 @@ export function jsonlReport(out: NodeJS.WritableStream, err: NodeJS.WritableStre
         bound: number(agrees ? verdict.bound : (culprit?.allowed ?? null)),
         reason: agrees ? null : verdict.reason,
         ...(knownIssue === null ? {} : { knownIssue }),
+        ...(agrees && verdict.vacuous !== null ? { vacuous: verdict.vacuous } : {}),
       });
     },
     end: ({ seed, cases, comparisons, seconds, counterexamples, known, exit, tallies, why }) => {

@@ -100,7 +100,8 @@ function resultLines({ case: name, op, backend, verdict, knownIssue }: Result, p
     case 'agree': {
       if (verdict.shape === null) return [`${paint('green', 'agree')}        ${head}  both refuse`];
       const error = verdict.worst === 0 ? '' : `  off by ${verdict.worst} of ${verdict.bound} allowed`;
-      return [`${paint('green', 'agree')}        ${head}  [${verdict.shape.join(', ')}]${error}`];
+      const empty = verdict.vacuous === null ? '' : `  vacuous: ${verdict.vacuous}`;
+      return [`${paint('green', 'agree')}        ${head}  [${verdict.shape.join(', ')}]${error}${empty}`];
     }
     case 'mismatch': {
       const known = knownIssue === null ? [] : [`             a known issue: ${knownIssue}`];
