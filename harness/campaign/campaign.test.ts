@@ -72,6 +72,8 @@ const bugs: [string, string, number, number, number, OpName[]?][] = [
   ['never-resolves', 'timeout', 64, 4, 0],
   ['third-call', 'value', 64, 2, 2],
   ['stale-cache', 'value', 256, 2, 1],
+  ['changes-its-mind', 'unstable', 2048, 30, 0, ['conv1d']],
+  ['looks-back', 'unstable', 4096, 30, 1, ['conv1d']],
   ['kernel-transposed', 'value', 256, 8, 0, ['conv2d', 'conv3d', 'conv_transpose2d']],
   ['reflect-as-replicate', 'value', 256, 2, 0, ['pad']],
   ['pad-from-the-front', 'shape', 256, 1, 0, ['pad']],

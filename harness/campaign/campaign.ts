@@ -1,4 +1,5 @@
 import { relative } from 'node:path';
+import { unsteadiness } from '../compare/repeat.ts';
 import type { OpName } from '../core/case.ts';
 import { HarnessError } from '../core/errors.ts';
 import { type Call, prepare } from '../operators/call.ts';
@@ -92,6 +93,20 @@ interface UnderWay {
   judged: Drawn[];
 }
 
+/**
+ * Of so many cases in a batch one runs twice in a row, and one with others between. Not a multiple of the number of operators, or only
+ * some would have their turn.
+ */
+const repeatedEvery = 31;
+
+/** The judgement of the first run, or what the second one has against it. */
+function steady(first: Judgement, second: Judgement | undefined): Judgement {
+  if (second === undefined || first.verdict.verdict === 'mismatch') return first;
+  if (second.verdict.verdict === 'mismatch') return second;
+  const verdict = unsteadiness([first.outcome, second.outcome]);
+  return verdict === null ? first : { ...second, verdict };
+}
+
 /** A hunt for disagreements: draws, runs and compares batch after batch, and looks into what fails. */
 export class Campaign {
   readonly #options: CampaignOptions;
@@ -154,10 +169,27 @@ export class Campaign {
     const { seed, ops, runs, session } = this.#options;
     const size = runs === null ? batchSize : Math.min(batchSize, runs - batch * batchSize);
     const judged: Drawn[] = [];
+    const calls = drawBatch(seed, batch, ops, size).map(({ op, draw }) => ({ draw, call: prepare(caseOf(op, draw)) }));
+    // Some run once more, at once or when all others have: a backend that remembers or guesses gives something else then.
+    const again = new Map<number, Promise<Judgement[]>>();
+    const verdicts = calls.map(({ call }, index) => {
+      const first = session.judge(call);
+      if (index % repeatedEvery === 1) again.set(index, session.judge(call));
+      return first;
+    });
+    for (const [index, { call }] of calls.entries()) {
+      if (index % repeatedEvery === 0) again.set(index, session.judge(call));
+    }
     const whole = Promise.all(
-      drawBatch(seed, batch, ops, size).map(async ({ op, draw }, index) => {
-        const call = prepare(caseOf(op, draw));
-        const drawn = { batch, index, draw, call, judgements: await session.judge(call) };
+      calls.map(async ({ call, draw }, index) => {
+        const [first, second] = await Promise.all([verdicts[index]!, again.get(index) ?? []]);
+        const judgements = first.map((one) =>
+          steady(
+            one,
+            second.find(({ contender }) => contender === one.contender),
+          ),
+        );
+        const drawn = { batch, index, draw, call, judgements };
         judged.push(drawn);
         return drawn;
       }),

@@ -1,4 +1,5 @@
 import { judge } from '../compare/judge.ts';
+import { unsteadiness } from '../compare/repeat.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { Verdict } from '../core/verdict.ts';
 import { prepare } from '../operators/call.ts';
@@ -6,9 +7,7 @@ import { type Request, runFresh } from '../processes/runner.ts';
 import type { Counterexample } from '../store/counterexample.ts';
 import type { Oracle } from './oracle.ts';
 import { type Contender, historyFor, requestFor } from './session.ts';
-
-/** A failure that came once and not again is tried so often. */
-const unstableTries = 10;
+import { unsteadyRuns } from './trial.ts';
 
 /** What a case comes to now: the oracle's outcome, the backend's (null where its turn did not come), and the verdict. */
 export interface Rerun {
@@ -29,11 +28,18 @@ export async function replayOn(
   const judged = (got: Outcome): Rerun => ({ want, got, verdict: judge(call, want, got, contender.traits) });
   if ('kind' in request) return judged(request);
   const history = historyFor(before, contender);
-  const times = kind === 'unstable' ? unstableTries : 1;
+  const times = kind === 'unstable' ? unsteadyRuns : 1;
   const requests = Array.from({ length: times }, () => requestFor(call, contender) as Request);
-  const outcomes = await runFresh(contender.launch, history, requests, contender.runner.options.caseTimeout_ms);
+  const timeout_ms = contender.runner.options.caseTimeout_ms;
+  const outcomes = await runFresh(contender.launch, history, requests, timeout_ms);
   if (outcomes.length === 0) {
     return { want, got: null, verdict: { verdict: 'unknown', reason: "the process died before the case's turn" } };
+  }
+  if (kind === 'unstable') {
+    // What a history changes is seen beside a process that has none.
+    const alone = history.length === 0 ? [] : await runFresh(contender.launch, [], requests.slice(0, 1), timeout_ms);
+    const differing = unsteadiness([...outcomes, ...alone]);
+    if (differing !== null) return { want, got: outcomes[0]!, verdict: differing };
   }
   const reruns = outcomes.map(judged);
   return reruns.find(({ verdict }) => verdict.verdict === 'mismatch') ?? reruns[0]!;

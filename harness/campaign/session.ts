@@ -36,6 +36,7 @@ export interface Contender {
 /** A backend's verdict on a call. */
 export interface Judgement {
   contender: Contender;
+  outcome: Outcome;
   verdict: Verdict;
   /** For a death: what had run before it in a process that died again. */
   before: readonly Request[];
@@ -184,7 +185,7 @@ export class Session {
       const answer = answers[i];
       if (answer === null || answer === undefined) continue;
       const verdict = judge(call, want, answer.outcome, contender.traits);
-      judgements.push({ contender, verdict, before: answer.before, past: answer.past });
+      judgements.push({ contender, outcome: answer.outcome, verdict, before: answer.before, past: answer.past });
     }
     return judgements;
   }

@@ -1,8 +1,9 @@
 import { judge } from '../compare/judge.ts';
+import { unsteadiness } from '../compare/repeat.ts';
 import type { Case } from '../core/case.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { type Call, prepare } from '../operators/call.ts';
-import { Runner, runFresh } from '../processes/runner.ts';
+import { type Request, Runner, runFresh } from '../processes/runner.ts';
 import type { Oracle } from './oracle.ts';
 import { type Contender, historyFor, requestFor } from './session.ts';
 import { lockOf, type Mismatch } from './signature.ts';
@@ -17,11 +18,16 @@ export interface Failure {
 /** A hanging candidate is given less time than a campaign's case: smaller cases are quick, and there are many. */
 const hangTimeout_ms = 400;
 
+/** A case whose runs differ is run so often in one process. */
+export const unsteadyRuns = 10;
+
 /** Runs candidates against one backend, to see whether they fail as a given failure does. */
 export class Trial {
   readonly #contender: Contender;
   readonly #oracle: Oracle;
   readonly #lock: string;
+  /** Two runs of a case differ. */
+  readonly #isUnsteady: boolean;
   readonly #timeout_ms: number;
   readonly #shared: Runner;
   /** How many candidates are worth running at a time: a death wastes those behind it. */
@@ -32,6 +38,7 @@ export class Trial {
     const { caseTimeout_ms } = contender.runner.options;
     this.#contender = contender;
     this.#oracle = oracle;
+    this.#isUnsteady = kind === 'unstable';
     this.#lock = lockOf(failure.call, contender.name, failure.mismatch);
     this.#timeout_ms = kind === 'timeout' ? Math.min(caseTimeout_ms, hangTimeout_ms) : caseTimeout_ms;
     this.width = kind === 'timeout' || kind === 'crash' ? 1 : 8;
@@ -48,7 +55,14 @@ export class Trial {
       candidates.map(async (candidate) => {
         const call = prepare(candidate);
         const request = requestFor(call, this.#contender);
-        return this.#judge(call, [], 'kind' in request ? request : (await this.#shared.run(request)).outcome);
+        if ('kind' in request) return this.#judge(call, [], [request]);
+        const times = this.#isUnsteady ? 2 : 1;
+        const answers = await Promise.all(Array.from({ length: times }, () => this.#shared.run(request)));
+        return this.#judge(
+          call,
+          [],
+          answers.map(({ outcome }) => outcome),
+        );
       }),
     );
   }
@@ -57,18 +71,26 @@ export class Trial {
   async alone(candidate: Case, before: readonly Case[], timeout_ms = this.#timeout_ms): Promise<Failure | null> {
     const call = prepare(candidate);
     const request = requestFor(call, this.#contender);
-    if ('kind' in request) return this.#judge(call, before, request);
+    if ('kind' in request) return this.#judge(call, before, [request]);
     const history = historyFor(before, this.#contender);
-    const [outcome] = await runFresh(this.#contender.launch, history, [request], timeout_ms);
-    return outcome === undefined ? null : this.#judge(call, before, outcome);
+    const run = (earlier: readonly Request[], times: number) =>
+      runFresh(this.#contender.launch, earlier, new Array<Request>(times).fill(request), timeout_ms);
+    const outcomes = await run(history, this.#isUnsteady ? unsteadyRuns : 1);
+    // What a history changes is seen beside a process that has none.
+    if (this.#isUnsteady && history.length > 0) outcomes.push(...(await run([], 1)));
+    return outcomes.length === 0 ? null : this.#judge(call, before, outcomes);
   }
 
   close(): void {
     this.#shared.close();
   }
 
-  async #judge(call: Call, before: readonly Case[], got: Outcome): Promise<Failure | null> {
-    const verdict = judge(call, await this.#oracle.run(call), got, this.#contender.traits);
+  async #judge(call: Call, before: readonly Case[], outcomes: readonly Outcome[]): Promise<Failure | null> {
+    if (this.#isUnsteady) {
+      const mismatch = unsteadiness(outcomes);
+      return mismatch === null ? null : { call, mismatch, before };
+    }
+    const verdict = judge(call, await this.#oracle.run(call), outcomes[0]!, this.#contender.traits);
     if (verdict.verdict !== 'mismatch' || lockOf(call, this.#contender.name, verdict) !== this.#lock) return null;
     return { call, mismatch: verdict, before };
   }

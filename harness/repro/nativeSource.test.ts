@@ -99,8 +99,9 @@ function nothingWrong(call: Call): Finding {
 function expectedCode({ operator, spec }: Call): string {
   const dilated = [spec.params.dilation].flat().some((dilation) => (dilation as number) > 1);
   if (operator.name === 'conv3d' && dilated) return 'InvalidArgumentError';
-  // tf.pad takes -0.0 for 0.
-  return spec.params.value === '-0' ? '1' : '0';
+  // tf.pad takes -0.0 for 0, which shows in the last element where that is padding.
+  const isLastPadded = (spec.params.pad as number[] | undefined)?.some((width, i) => i % 2 === 1 && width > 0) ?? false;
+  return spec.params.value === '-0' && spec.dtypes.input === 'float32' && isLastPadded ? '1' : '0';
 }
 
 test('in Python, TensorFlow gives what PyTorch gives', async () => {
