@@ -441,6 +441,15 @@ describe.concurrent('wrong usage says what is wrong and what there is', () => {
     ['repro of an unknown id', ['repro', 'abcdef', '--lang', 'python', '--store', 'nothing'], 'abcdef', 'nothing'],
     ['repro of a case that fails nowhere in particular', ['repro', plain, '--lang', 'python'], '--backend'],
     ['code for an unknown library', ['explain', plain, '--code', 'jax'], 'jax', 'tfjs, tensorflow'],
+    ['explain of a file and flags', ['explain', plain, '--stride', '2'], '--stride', plain],
+    ['explain with code and a picture', ['explain', plain, '--code', 'tfjs', '--svg', 'a.svg'], '--code', '--svg'],
+    ['explain into no folder', ['explain', plain, '--svg', './nowhere/a.svg'], '--svg', 'ENOENT'],
+    [
+      'repro on two backends',
+      ['repro', plain, '--lang', 'python', '--backend', 'reference,tfjs-cpu'],
+      '--backend',
+      'one',
+    ],
     ['unknown set-up step', ['setup', 'coffee'], '"coffee"', 'torch'],
   ])('%s', async (_, args, ...says) => expectComplaint(await convdiff(args), 2, ...says));
 

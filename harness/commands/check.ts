@@ -1,23 +1,29 @@
 import { resolve } from 'node:path';
+import type { Case } from '../core/case.ts';
 import { UsageError } from '../core/errors.ts';
 import { prepare } from '../operators/call.ts';
 import { parseCase, readJson } from '../store/caseFile.ts';
 import { counterexampleSchema, parseCounterexample } from '../store/counterexample.ts';
-import { readKnownIssues } from '../store/knownIssues.ts';
+import { knownIssueSchema, readKnownIssue, readKnownIssues } from '../store/knownIssues.ts';
 import { reportFor, withSession } from './context.ts';
 import { backendsOf, type CommonOptions, caseTimeoutOf_ms, knownIssuesFolder, workingFolder } from './options.ts';
 import { CaseRun, type Named } from './runCases.ts';
 
-/** The case in a file: a case file, or a counterexample's case. Throws UsageError. */
+/** The case in a file: a case file, or a counterexample's or a known issue's case. Throws UsageError. */
 export function readCase(file: string, cwd: string): Named {
   const json = readJson(resolve(cwd, file), file);
-  const isCounterexample = (json as { schema?: unknown } | null)?.schema === counterexampleSchema;
-  const testCase = isCounterexample ? parseCounterexample(json, file).case : parseCase(json, file);
+  const testCase = caseIn(json, file, resolve(cwd, file));
   try {
     return { name: file, call: prepare(testCase) };
   } catch (error) {
     throw error instanceof UsageError ? new UsageError(`${file}: ${error.message}`) : error;
   }
+}
+
+function caseIn(json: unknown, shown: string, file: string): Case {
+  const { schema } = (json ?? {}) as { schema?: unknown };
+  if (schema === counterexampleSchema) return parseCounterexample(json, shown).case;
+  return schema === knownIssueSchema ? readKnownIssue(file, shown).case : parseCase(json, shown);
 }
 
 /** Runs case files as they are. Returns the exit code. */

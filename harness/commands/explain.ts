@@ -16,9 +16,26 @@ export interface ExplainOptions extends CaseOptions {
   format: 'pretty' | 'json';
 }
 
+/** Flags that describe a call, of those that have no default. */
+const callFlags = [
+  'input',
+  'weight',
+  'bias',
+  'stride',
+  'padding',
+  'outputPadding',
+  'dilation',
+  'groups',
+  'pad',
+  'mode',
+  'value',
+] as const;
+
 /** A call from a case file, or from flags where an operator is named. Throws UsageError where PyTorch refuses it. */
 function callOf(what: string, options: ExplainOptions): Call {
   const isFile = !isOperator(what) && /[./\\]/.test(what);
+  const given = callFlags.find((name) => options[name] !== undefined);
+  if (isFile && given !== undefined) throw new UsageError(`${what} is a whole call: leave out --${given}`);
   const call = isFile ? readCase(what, workingFolder()).call : prepare(caseFromFlags(what, options));
   if (call.refusal !== null) throw new UsageError(`PyTorch refuses this call: ${call.refusal.message}`);
   return call;
@@ -28,6 +45,9 @@ function callOf(what: string, options: ExplainOptions): Call {
 export function explain(what: string, options: ExplainOptions): number {
   const call = callOf(what, options);
   if (options.code !== undefined) {
+    if (options.svg !== undefined || options.format === 'json') {
+      throw new UsageError('--code prints only code: leave out --svg and --format');
+    }
     if (call.strictOnly) throw new UsageError('there is nothing to compute: a size is 0');
     process.stdout.write(printed(call, options.code));
     return 0;
@@ -36,7 +56,11 @@ export function explain(what: string, options: ExplainOptions): number {
   if (options.svg !== undefined) {
     const svg = explanationSvg(explanation);
     if (svg === null) throw new UsageError('nothing to draw: it has three axes, or is too large for a picture');
-    writeFileSync(resolve(workingFolder(), options.svg), svg);
+    try {
+      writeFileSync(resolve(workingFolder(), options.svg), svg);
+    } catch (error) {
+      throw new UsageError(`--svg ${options.svg} cannot be written: ${(error as NodeJS.ErrnoException).code}`);
+    }
   }
   process.stdout.write(options.format === 'json' ? `${explanationJson(explanation)}\n` : explanationText(explanation));
   return 0;

@@ -23,6 +23,8 @@ export interface ReproOptions extends Pick<CommonOptions, 'backend' | 'caseTimeo
 function subjectOf(name: string, options: ReproOptions): Subject & { backend: string; start: string } {
   const cwd = workingFolder();
   const given = options.backend?.[0];
+  if ((options.backend?.length ?? 0) > 1)
+    throw new UsageError('--backend must name one backend: a program shows it on one');
   if (/\.json$/.test(name)) {
     const file = resolve(cwd, name);
     const json = readJson(file, name);

@@ -2,9 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import { root } from '../../scripts/setup.mjs';
+import { pythonPath, root } from '../../scripts/setup.mjs';
 import { caseOf } from '../campaign/plan.ts';
 import type { Params } from '../core/case.ts';
 import { type Call, prepare } from '../operators/call.ts';
@@ -197,4 +198,53 @@ describe('the page on it', () => {
   test.each(shown.map(([, command, output]) => [command!, output!]))('%s', (command, output) => {
     expect(convdiff(command.split(' '))).toBe(output);
   });
+});
+
+test('the lines for F.pad and tf.pad do the same, when they are run', async () => {
+  const specs = fc.sample(operatorOf('pad').arbitrary, { seed: 6, numRuns: 300 });
+  const lines = specs
+    .map((spec) => prepare(caseOf('pad', { spec, values: 'lattice', seed: 1, twist: null })))
+    .filter((call) => !call.strictOnly && call.spec.dtypes.input === 'float32' && call.spec.params.value !== '-0')
+    .map((call) => ({ shape: call.spec.shapes.input, text: explanationText(explanationOf(call)) }))
+    .map(({ shape, text }) => ({
+      shape,
+      lines: [...text.matchAll(/^ {4}((?:F\.pad|tf\.pad|x\[|x$).*)$/gm)].map(([, line]) => line),
+    }))
+    .filter(({ lines: both }) => both.length === 2);
+  expect(lines.length).toBeGreaterThan(100);
+  const script = [
+    'import json, sys',
+    'import numpy as np, tensorflow as tf, torch, torch.nn.functional as F',
+    'for one in json.load(sys.stdin):',
+    '    a = np.arange(1, 1 + np.prod(one["shape"], dtype=int), dtype=np.float32).reshape(one["shape"])',
+    '    x = torch.from_numpy(a); left = eval(one["lines"][0]).numpy()',
+    '    x = tf.constant(a); right = np.array(eval(one["lines"][1]))',
+    '    print(np.array_equal(left, right, equal_nan=True))',
+  ].join('\n');
+  const env = { TF_CPP_MIN_LOG_LEVEL: '3', CUDA_VISIBLE_DEVICES: '' };
+  const { stdout } = await execa(pythonPath(), ['-c', script], { input: JSON.stringify(lines), env });
+  const results = stdout.split('\n');
+  expect(lines.map((one, i) => ({ ...one, same: results[i] }))).toEqual(lines.map((one) => ({ ...one, same: 'True' })));
+}, 60_000);
+
+test('pads of an input without its batch axis have none for it', () => {
+  const call = callOf('conv2d', { padding: [1, 2] }, [2, 5, 6], [4, 2, 2, 3]);
+  expect(explanationOf(call).pads[0]!.tensorflow).toEqual([
+    {
+      order: '(C, H, W)',
+      widths: [
+        [0, 0],
+        [1, 1],
+        [2, 2],
+      ],
+    },
+    {
+      order: '(H, W, C)',
+      widths: [
+        [1, 1],
+        [2, 2],
+        [0, 0],
+      ],
+    },
+  ]);
 });

@@ -1,7 +1,7 @@
 import { elementCount } from '../core/tensor.ts';
 import { type Call, normalSpec } from '../operators/call.ts';
 import { callWords, plural } from '../report/words.ts';
-import { axesOf, dimensionsOf, modeOf, type PadAxis } from '../semantics/pad.ts';
+import { axesOf, dimensionsOf, modeOf, type PadAxis, type PadMode, paddingValue } from '../semantics/pad.ts';
 import { reach, span } from '../semantics/window.ts';
 import { planOf, type Route, routes, type Width } from './plan.ts';
 import { axisLetters, stepWords } from './words.ts';
@@ -22,6 +22,9 @@ export interface SizeExplained {
 /** The same padding as the two libraries list it. */
 export interface PadsExplained {
   what: string;
+  mode: PadMode;
+  /** Of mode `constant`. */
+  value: number;
   /** For `F.pad`: (before, after) from the last axis back. */
   torch: number[];
   /** For `tf.pad`: [before, after] of every dimension, by the tensor's axis order. */
@@ -111,15 +114,19 @@ function axesOfCall(call: Call, widths: readonly Width[]): Axis[] {
   }));
 }
 
-function padsOf(what: string, names: readonly string[], widths: readonly Width[]): PadsExplained {
+/** Zeros around the spatial axes of a layer's input, which may lack its batch axis. */
+function padsOf(what: string, call: Call, names: readonly string[], widths: readonly Width[]): PadsExplained {
   const spatial = widths.map(({ before, after }): [number, number] => [before, after]);
   const none: [number, number] = [0, 0];
+  const [batch, letter]: [[number, number][], string] = call.addsBatch ? [[], ''] : [[none], 'N, '];
   return {
     what,
+    mode: 'constant',
+    value: 0,
     torch: [...spatial].reverse().flat(),
     tensorflow: [
-      { order: `(N, C, ${names.join(', ')})`, widths: [none, none, ...spatial] },
-      { order: `(N, ${names.join(', ')}, C)`, widths: [none, ...spatial, none] },
+      { order: `(${letter}C, ${names.join(', ')})`, widths: [...batch, none, ...spatial] },
+      { order: `(${letter}${names.join(', ')}, C)`, widths: [...batch, ...spatial, none] },
     ],
   };
 }
@@ -158,6 +165,7 @@ function ofConvolution(call: Call): Parts {
     pads: [
       padsOf(
         'around the input',
+        call,
         axes.map(({ name }) => name),
         widths,
       ),
@@ -189,7 +197,7 @@ function picturesOfConvolution(axes: readonly Axis[]): Picture[] {
     }));
     return drawn({
       title: 'The padded input, and where the taps of each window lie',
-      rows: [{ label: 'input', cells: padded(axis) }, ...windows],
+      rows: [{ label: 'input', cells: padded(axis) }, ...windows, ...cutAfter(axis.output)],
       legend: [...legend, { mark: 'k', meaning: 'a tap of the kernel' }],
     });
   }
@@ -205,6 +213,11 @@ function picturesOfConvolution(axes: readonly Axis[]): Picture[] {
     rows,
     legend: [...legend, { mark: 'k', meaning: 'a tap of the kernel' }],
   });
+}
+
+/** A row for those windows, or copies, that are not drawn. */
+function cutAfter(count: number): Picture['rows'] {
+  return count > mostWindows ? [{ label: '…', cells: '' }] : [];
 }
 
 /** `k` at each tap of one axis. */
@@ -250,8 +263,8 @@ function ofTransposed(call: Call): Parts {
     sizes,
     says,
     pads: [
-      padsOf('around the whole output, negative numbers crop', names, crops),
-      padsOf('or around the input, once it has stride − 1 zeros between its elements', names, inner),
+      padsOf('around the whole output, negative numbers crop', call, names, crops),
+      padsOf('or around the input, once it has stride − 1 zeros between its elements', call, names, inner),
     ],
     routes: byRoute.map(({ route, plan }) => ({
       route,
@@ -288,7 +301,7 @@ function picturesOfTransposed(axes: readonly Axis[]): Picture[] {
     }));
     return drawn({
       title: 'Where the copies of the kernel are added up, and what is kept of that',
-      rows: [...copies, { label: 'output', cells: kept(axis) }],
+      rows: [...copies, ...cutAfter(axis.input), { label: 'output', cells: kept(axis) }],
       legend: [{ mark: 'k', meaning: 'a tap of the kernel, times the element' }, ...legend],
     });
   }
@@ -317,14 +330,28 @@ function ofPadding(call: Call): Parts {
   const says = [
     'F.pad lists (before, after) from the last dimension back; tf.pad lists [before, after] from the first on.',
   ];
-  if (widths.flat().some((width) => width < 0)) says.push('Negative pads crop. tf.pad takes none: slice first.');
+  if (widths.flat().some((width) => width < 0)) {
+    const when = mode === 'constant' ? 'slice first' : 'slice when all is padded, for what is cropped is reflected too';
+    says.push(
+      mode === 'constant' || mode === 'reflect'
+        ? `Negative pads crop. tf.pad takes none: ${when}.`
+        : 'Negative pads crop.',
+    );
+  }
   if (mode === 'replicate' || mode === 'circular')
-    says.push(`tf.pad has no mode ${mode}: gather the elements, axis by axis.`);
+    says.push(`tf.pad has no mode ${mode}: gather the elements, axis by axis; --code tensorflow shows how.`);
   return {
     sizes,
     says,
     pads: [
-      { what: 'around the input', torch: [...(normal.params.pad as number[])], tensorflow: [{ order: 'any', widths }] },
+      {
+        what: 'around the input',
+        mode,
+        value: paddingValue(normal),
+        torch: [...(normal.params.pad as number[])],
+        // It has no other modes.
+        tensorflow: mode === 'constant' || mode === 'reflect' ? [{ order: 'any', widths }] : [],
+      },
     ],
     routes: [],
     pictures: picturesOfPadding(dimensions.slice(-2), mode === 'constant'),

@@ -84,6 +84,10 @@ export function sourceOf(plan: Plan, heading: Heading, dialect: Dialect): string
   return dialect.wrap(heading, writer.statements);
 }
 
+function sizesWords(sizes: readonly number[]): string {
+  return `${sizes.join(', ')} ${sizes.every((size) => size === 1) ? 'element' : 'elements'}`;
+}
+
 /** Follows the shapes of what has been computed so far, and collects the statements. */
 class Writer {
   readonly statements: Statement[] = [];
@@ -215,7 +219,7 @@ class Writer {
     const sizes = strides.map((stride, axis) => (this.x[axis + 1]! - 1) * stride + this.w[axis]!);
     const shape = [batch, ...sizes, outChannels];
     const be = this.dialect.groupwise(groups, (x, w) => this.dialect.convolveTransposed(x, w, shape, strides));
-    const comment = `The whole transposed convolution, nothing cropped: (input - 1) * stride + kernel = ${sizes.join(', ')} elements.`;
+    const comment = `The whole transposed convolution, nothing cropped: (input - 1) * stride + kernel = ${sizesWords(sizes)}.`;
     this.assign('x', be, [batch, ...sizes, outChannels * groups], comment);
   }
 
@@ -241,7 +245,7 @@ class Writer {
     });
     const be = this.dialect.groupwise(step.groups, (x, w) => this.dialect.convolve(x, w, strides, dilations));
     const shape = [this.x[0]!, ...sizes, this.w.at(-1)!];
-    this.assign('x', be, shape, `The convolution, without padding of its own: ${sizes.join(', ')} elements.`);
+    this.assign('x', be, shape, `The convolution, without padding of its own: ${sizesWords(sizes)}.`);
     if (!both) return;
     const ranges = step.strides.map((stride, i) => ({ axis: i + 1, from: 0, to: sizes[i]!, step: stride }));
     this.slice(

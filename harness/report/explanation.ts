@@ -2,6 +2,7 @@ import type { InputName } from '../core/case.ts';
 import { toJsonNumber } from '../core/json.ts';
 import type { Explanation, PadsExplained, Picture } from '../lowering/explain.ts';
 import type { Route } from '../lowering/plan.ts';
+import { number as pythonNumber } from '../lowering/tensorflowSource.ts';
 import { nested, operandNames } from './words.ts';
 
 /** One JSON document; see docs/reference/explanation.md. */
@@ -43,21 +44,31 @@ export function explanationText(explanation: Explanation): string {
   return `${sections.map((lines) => lines.join('\n')).join('\n\n')}\n`;
 }
 
-function padsText({ what, torch, tensorflow }: PadsExplained): string[] {
+function padsText({ what, torch, tensorflow, mode, value }: PadsExplained): string[] {
   const rows = tensorflow.map(({ order, widths }) => {
     const where = order === 'any' ? '' : `   for ${order}`;
-    return `    ${tensorflowPad(widths)}${where}`;
+    return `    ${tensorflowPad(widths, mode, value)}${where}`;
   });
-  return [`  ${what}`, `    F.pad(x, [${torch.join(', ')}])`, ...rows];
+  const more = mode === 'constant' ? valueArgument('value', value) : `, mode='${mode}'`;
+  return [`  ${what}`, `    F.pad(x, [${torch.join(', ')}]${more})`, ...rows];
+}
+
+function valueArgument(name: string, value: number): string {
+  return Object.is(value, 0) ? '' : `, ${name}=${pythonNumber(value)}`;
 }
 
 /** In Python: a slice where widths are negative, which tf.pad does not take, and tf.pad for the others. */
-function tensorflowPad(widths: readonly [number, number][]): string {
+function tensorflowPad(widths: readonly [number, number][], mode: string, value: number): string {
+  // A scalar has no dimensions, and nothing to pad.
+  if (widths.length === 0) return 'x';
   const ends = widths.map(([before, after]) => `${before < 0 ? -before : ''}:${after < 0 ? after : ''}`);
-  const inner = ends.every((end) => end === ':') ? 'x' : `x[${ends.join(', ')}]`;
+  const slice = ends.every((end) => end === ':') ? '' : `[${ends.join(', ')}]`;
   const added = widths.map((width) => width.map((size) => Math.max(0, size)));
-  if (inner !== 'x' && added.flat().every((size) => size === 0)) return inner;
-  return `tf.pad(${inner}, [${added.map(([before, after]) => `[${before}, ${after}]`).join(', ')}])`;
+  if (slice !== '' && added.flat().every((size) => size === 0)) return `x${slice}`;
+  const rows = `[${added.map(([before, after]) => `[${before}, ${after}]`).join(', ')}]`;
+  // What is reflected may be what is cropped.
+  if (mode === 'reflect') return `tf.pad(x, ${rows}, mode='REFLECT')${slice}`;
+  return `tf.pad(x${slice}, ${rows}${valueArgument('constant_values', value)})`;
 }
 
 function pictureText({ title, rows, legend }: Picture): string[] {

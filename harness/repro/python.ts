@@ -43,9 +43,9 @@ export function pythonPrograms(finding: Finding): Program[] {
   return [...(live === null ? [] : [live]), recordedProgram(finding)];
 }
 
-function head(finding: Finding, packages: readonly string[], how: string, about: readonly string[]): string[] {
+function head(finding: Finding, packages: readonly string[], about: readonly string[]): string[] {
   const torch = `torch==${finding.torch.replace(/\+.*/, '')}`;
-  const lines = [titleOf(finding), '', `  pip install ${[torch, ...packages].join(' ')}`, `  ${how}python repro.py`];
+  const lines = [titleOf(finding), '', `  pip install ${[torch, ...packages].join(' ')}`, '  python repro.py'];
   return [...lines, ...(about.length === 0 ? [] : ['', ...about])].map((line) => `# ${line}`.trimEnd());
 }
 
@@ -60,7 +60,7 @@ function recordedProgram(finding: Finding): Program {
   const { call, backend } = finding;
   const who = `${backend.name} ${backend.version}`;
   const lines = [
-    ...head(finding, ['numpy'], '', [`What ${who} gave is written in: it is not run here.`]),
+    ...head(finding, ['numpy'], [`What ${who} gave is written in: it is not run here.`]),
     'import numpy as np',
     'import torch',
     'import torch.nn.functional as F',
@@ -82,9 +82,11 @@ function tensorflowProgram(finding: Finding): Program | null {
   const refuses = mismatch.kind === 'acceptance' && got.kind === 'rejected';
   if (expression === null || !(mismatch.kind === 'value' || refuses)) return null;
   const lines = [
-    ...head(finding, ['numpy', 'tensorflow'], 'TF_ENABLE_ONEDNN_OPTS=0 ', [
-      "TensorFlow's own kernel in Python, which tfjs-node calls as well.",
-    ]),
+    ...head(finding, ['numpy', 'tensorflow'], ["TensorFlow's own kernel in Python, which tfjs-node calls as well."]),
+    'import os',
+    '',
+    '# Which kernels oneDNN replaces depends on the machine.',
+    'os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"',
     'import numpy as np',
     'import tensorflow as tf',
     'import torch',
