@@ -890,6 +890,17 @@ test('an empty store is undecided', async () => {
   expect(summary).toMatchObject({ cases: 0, comparisons: 0, exit: 4 });
 });
 
+test('a backend of lower precision that declares it is held to that, and no other one is', async () => {
+  const half = join(bugs, 'half.mjs');
+  const args = ['fuzz', '--backend', half, '--op', 'conv1d', '--runs', '600', '--seed', '1', '--store', 'half'];
+  const { exit, found, err } = await jsonl(args);
+  expect(err).toContain('half declares a unit roundoff of 0.00048828125: it is allowed that');
+  expect({ exit, backends: [...new Set(found.map(({ backend }) => backend))] }).toEqual({
+    exit: 1,
+    backends: ['half-in-secret'],
+  });
+});
+
 describe.concurrent('the budget of a campaign', () => {
   test('--runs is reached exactly; --op and --backend may be repeated and take commas', async () => {
     const backends = ['--backend', 'reference,tfjs-cpu', '--backend', lax, '--backend', 'reference'];

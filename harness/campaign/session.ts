@@ -101,10 +101,10 @@ async function started(
   const first = newRunner();
   try {
     const { backends } = await first.start();
-    return backends.map(({ name, version, strict, flushesDenormals }, index) => ({
+    return backends.map(({ name, version, strict, ...arithmetic }, index) => ({
       name,
       version,
-      traits: { strict, arithmetic: { flushesDenormals } },
+      traits: { strict, arithmetic },
       launch,
       index,
       module,

@@ -49,6 +49,18 @@ export function exitOf(ending: Ending): { exit: 0 | 1 | 3 | 4; why: string | nul
   return { exit: 0, why: null };
 }
 
+/** No backend is held to less than others without a word. */
+function tellDeclarations({ contenders }: Session): void {
+  for (const { name, traits } of contenders) {
+    const { unitRoundoff = 0, amplification = 1 } = traits.arithmetic;
+    const words = [
+      ...(unitRoundoff > 2 ** -24 ? [`a unit roundoff of ${unitRoundoff}`] : []),
+      ...(amplification > 1 ? [`${amplification} times the error of a direct sum`] : []),
+    ];
+    if (words.length > 0) process.stderr.write(`${name} declares ${words.join(' and ')}: it is allowed that\n`);
+  }
+}
+
 /**
  * Runs a command's work with the oracle and the backends running, and ends them. Where the harness cannot work, programs get a
  * summary that says so; the error goes on.
@@ -62,6 +74,7 @@ export async function withSession(
   let session: Session | null = null;
   try {
     session = await Session.open(options);
+    tellDeclarations(session);
     return await work(session);
   } catch (error) {
     if (format === 'jsonl' && (error instanceof HarnessError || isSetupError(error))) {

@@ -10,9 +10,9 @@ import {
 } from '../core/case.ts';
 import type { DType } from '../core/tensor.ts';
 import { type Call, prepare } from '../operators/call.ts';
-import { Allowances } from './allowance.ts';
+import { Allowances, type Arithmetic } from './allowance.ts';
 
-const ieee = { flushesDenormals: false };
+const ieee: Arithmetic = { flushesDenormals: false };
 const u = 2 ** -24;
 
 /** γₘ(u) of Higham, for the backend's float32 and the oracle's float64 together. */
@@ -51,7 +51,7 @@ function mapData({ tensors: { input, weight, bias } }: Call) {
 }
 
 /** The bounds of all elements; throws where one has none. */
-function bounds(call: Call, arithmetic = ieee): number[] {
+function bounds(call: Call, arithmetic: Arithmetic = ieee): number[] {
   const allowances = new Allowances(call, call.operator.rounding!, arithmetic);
   return [...exact(call)].map((want, i) => {
     const allowance = allowances.at(i, want);
@@ -101,6 +101,32 @@ describe('the bound', () => {
   });
 });
 
+describe('arithmetic that is declared', () => {
+  const call = callOf('conv1d', {}, [1.5, 2.25], [1, 1.25]);
+  const [ours] = bounds(call);
+
+  test('of lower precision has a wider bound, for its operands are rounded too', () => {
+    const [half] = bounds(call, { flushesDenormals: false, unitRoundoff: 2 ** -11 });
+    const exact = 1.5 + 2.25 * 1.25;
+    const terms = 2 + 2;
+    expect(half! / exact).toBeCloseTo((terms * 2 ** -11) / (1 - terms * 2 ** -11), 6);
+    expect(bounds(call, { flushesDenormals: false, unitRoundoff: 2 ** -30 })[0]).toBe(ours);
+  });
+
+  test('that amplifies errors has a wider bound, also for integers', () => {
+    expect(bounds(call, { flushesDenormals: false, amplification: 10 })[0]! / ours!).toBeCloseTo(10, 3);
+    const integers = callOf('conv1d', {}, [1, 2], [3, 4]);
+    expect(bounds(integers)[0]).toBe(0);
+    expect(bounds(integers, { flushesDenormals: false, amplification: 2 })[0]).toBeGreaterThan(0);
+  });
+
+  test('holds integers exactly as far as it reaches', () => {
+    const half = { flushesDenormals: false, unitRoundoff: 2 ** -11 };
+    expect(bounds(callOf('conv1d', {}, [2047], [1]), half)[0]).toBe(0);
+    expect(bounds(callOf('conv1d', {}, [2049], [1]), half)[0]).toBeGreaterThan(0);
+  });
+});
+
 describe('integers', () => {
   test('allow nothing while every partial sum is below 2²⁴', () => {
     expect(bounds(callOf('conv1d', {}, [2 ** 23, 2 ** 22], [1, -1], 2 ** 22 - 1))).toEqual([0]);
@@ -116,7 +142,7 @@ describe('integers', () => {
 });
 
 describe('special values', () => {
-  const at = (call: Call, i: number, arithmetic = ieee) =>
+  const at = (call: Call, i: number, arithmetic: Arithmetic = ieee) =>
     new Allowances(call, call.operator.rounding!, arithmetic).at(i, exact(call)[i]!).kind;
 
   test('an infinity or NaN must be itself', () => {

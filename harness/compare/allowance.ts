@@ -18,6 +18,10 @@ import type { Rounding } from '../semantics/semantics.ts';
 export interface Arithmetic {
   /** Operands and results below the smallest normal number count as 0. */
   flushesDenormals: boolean;
+  /** Operands, products and sums are rounded to this where it is more than the dtype's own unit roundoff. */
+  unitRoundoff?: number;
+  /** The error may be so many times that of a direct sum: then nothing is exact. */
+  amplification?: number;
 }
 
 interface Format {
@@ -61,11 +65,25 @@ const finiteMagnitude = (value: number): number => (Number.isFinite(value) ? Mat
 /** What may differ at one element: a bound, an infinity that must be there, or nothing that anyone could hold it to. */
 export type Allowance = { kind: 'within'; bound: number } | { kind: 'same class' } | { kind: 'undefined' };
 
+/** What rounding a backend is held to. Integers are exact as far as its significand reaches, and not where it transforms them. */
+function declaredIn(format: Format, { unitRoundoff = 0, amplification = 1 }: Arithmetic) {
+  const isLower = unitRoundoff > format.unitRoundoff;
+  const exactBelow = isLower ? 1 / unitRoundoff : format.exactBelow;
+  return {
+    unitRoundoff: isLower ? unitRoundoff : format.unitRoundoff,
+    exactBelow: amplification > 1 ? 0 : exactBelow,
+    amplification,
+    roundedOperands: isLower ? 2 : 0,
+  } as const;
+}
+
 /** The allowance of every element of a call's output; built on demand, since equal outputs need none. */
 export class Allowances {
   readonly #call: Call;
   readonly #format: Format;
   readonly #arithmetic: Arithmetic;
+  /** The format's arithmetic, or what the backend declares in its place. */
+  readonly #declared: { unitRoundoff: number; exactBelow: number; amplification: number; roundedOperands: 0 | 2 };
   /** Σ|x||w| + |b| over the finite operands. */
   readonly #magnitude: Float64Array;
   /** The number of products that are really summed. */
@@ -82,6 +100,7 @@ export class Allowances {
     this.#call = call;
     this.#arithmetic = arithmetic;
     this.#format = formats[call.spec.dtypes.input];
+    this.#declared = declaredIn(this.#format, arithmetic);
     const evaluate = (fn: (value: number) => number, weightFn = fn) =>
       call.operator.evaluate(
         call.spec,
@@ -105,10 +124,13 @@ export class Allowances {
 
   /** What the element at `i` may be, where the oracle says `want`. */
   at(i: number, want: number): Allowance {
-    const { unitRoundoff, largest, exactBelow } = this.#format;
+    const { largest } = this.#format;
+    const { unitRoundoff, exactBelow, amplification, roundedOperands } = this.#declared;
     const terms = this.#taps[i]! + (this.#call.tensors.bias === undefined ? 0 : 1);
     const magnitude = this.#magnitude[i]! * (1 + 2 * terms * 2 ** -53);
-    const relative = gamma(terms, unitRoundoff) + gamma(terms, 2 ** -53);
+    const roundings = terms + roundedOperands;
+    if (roundings * unitRoundoff >= 0.5) return { kind: 'undefined' };
+    const relative = amplification * gamma(roundings, unitRoundoff) + gamma(terms, 2 ** -53);
     // 0·∞ over padding is NaN where an implementation multiplies the padding's zeros, and nothing where it skips them.
     if (this.#infiniteWeight && this.#taps[i]! < this.#fullTaps) return { kind: 'undefined' };
     if (magnitude * (1 + relative) > largest) {

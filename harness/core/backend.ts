@@ -15,6 +15,10 @@ export interface Backend {
   strict?: boolean;
   /** Its arithmetic takes denormal operands and results for 0; the rounding bound then allows for that. */
   flushesDenormals?: boolean;
+  /** Operands, products and sums are rounded to this, where it is more than the dtype's own: 2⁻¹¹ for float16, 2⁻⁸ for bfloat16. */
+  unitRoundoff?: number;
+  /** Its error may be so many times that of a direct sum, as where it transforms first (Winograd, FFT). At least 1. */
+  amplification?: number;
   /** True, or the reason why it cannot run such a call. */
   supports?(call: Call & { shapes: Inputs<number[]>; dtypes: Inputs<DType> }): true | string;
   /** The operator's result. A throw means that it refuses the call. */

@@ -16,6 +16,9 @@ export interface BackendInfo {
   version: string;
   strict: boolean;
   flushesDenormals: boolean;
+  /** 0 where it declares none. */
+  unitRoundoff: number;
+  amplification: number;
 }
 
 /** A process's first message: who it is. */
@@ -156,6 +159,8 @@ function readHello(header: Record<string, unknown>): Hello | string {
       version: String(backend.version ?? ''),
       strict: backend.strict === true,
       flushesDenormals: backend.flushesDenormals === true,
+      unitRoundoff: typeof backend.unitRoundoff === 'number' ? backend.unitRoundoff : 0,
+      amplification: typeof backend.amplification === 'number' ? backend.amplification : 1,
     })),
     versions: typeof versions === 'object' && versions !== null ? (versions as Record<string, string>) : {},
   };

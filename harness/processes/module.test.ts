@@ -38,6 +38,11 @@ describe('what is no backend module is refused with what is wrong:', () => {
     [`export default { ...${good}, supports: true }`, /supports of backend mine must be a function: got boolean/],
     [`export default { ...${good}, dispose: {} }`, /dispose of backend mine must be a function: got object/],
     [`export default { ...${good}, strict: 'yes' }`, /strict of backend mine must be true or false: got "yes"/],
+    [
+      `export default { ...${good}, unitRoundoff: 2 }`,
+      /unitRoundoff of backend mine must be a number from 0 to 0.5: got 2/,
+    ],
+    [`export default { ...${good}, amplification: 0.5 }`, /amplification of backend mine must be a number from 1/],
     [`export default { ...${good}, flushesDenormals: 1 }`, /flushesDenormals of backend mine must be true or false/],
     [`export default [${good}, ${good}]`, /two backends named mine/],
     ['throw new Error("the native part is missing\\nmore")', /^it cannot be loaded: the native part is missing$/],

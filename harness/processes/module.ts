@@ -23,6 +23,15 @@ function problemWith(value: unknown): string | null {
       return `${key} of backend ${backend.name} must be true or false: got ${JSON.stringify(backend[key])}`;
     }
   }
+  for (const [key, least, most] of [
+    ['unitRoundoff', 0, 0.5],
+    ['amplification', 1, 2 ** 20],
+  ] as const) {
+    const given = backend[key];
+    if (given !== undefined && !(typeof given === 'number' && given >= least && given <= most)) {
+      return `${key} of backend ${backend.name} must be a number from ${least} to ${most}: got ${JSON.stringify(given)}`;
+    }
+  }
   return null;
 }
 

@@ -130,11 +130,13 @@ async function main(url: string): Promise<void> {
     replies.flush();
     process.exit(1);
   }
-  const hello = backends.map(({ name, version, strict = false, flushesDenormals = false }) => ({
-    name,
-    version,
-    strict,
-    flushesDenormals,
+  const hello = backends.map((backend) => ({
+    name: backend.name,
+    version: backend.version,
+    strict: backend.strict ?? false,
+    flushesDenormals: backend.flushesDenormals ?? false,
+    unitRoundoff: backend.unitRoundoff ?? 0,
+    amplification: backend.amplification ?? 1,
   }));
   replies.add(encodeFrame(0, { type: 'hello', protocol: 1, backends: hello, versions: { node: process.version } }));
   replies.flush();
