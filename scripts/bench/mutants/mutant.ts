@@ -123,17 +123,9 @@ export function resized(tensor: Tensor, shape: readonly number[]): Tensor {
 }
 
 /** The input with so many elements put in front of and behind each spatial axis, by a mode of F.pad. */
-export function padded(
-  { input, axes }: Scene,
-  widths: readonly [number, number][],
-  mode = 'constant',
-  value = 0,
-): Tensor {
-  const pad = [...widths].reverse().flat();
-  const target = { ...input, shape: input.shape };
-  if (mode !== 'constant' && widths.every(([a, b]) => a === 0 && b === 0)) return input;
-  void axes;
-  return reference.run({ op: 'pad', params: { pad, mode, value } }, { input: target }) as Tensor;
+export function padded({ input }: Scene, widths: readonly [number, number][], mode = 'constant', value = 0): Tensor {
+  if (widths.every(([before, after]) => before === 0 && after === 0)) return input;
+  return reference.run({ op: 'pad', params: { pad: [...widths].reverse().flat(), mode, value } }, { input }) as Tensor;
 }
 
 /** The last two of a list exchanged. */
