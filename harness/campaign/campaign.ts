@@ -104,7 +104,8 @@ function steady(first: Judgement, second: Judgement | undefined): Judgement {
   if (second === undefined || first.verdict.verdict === 'mismatch') return first;
   if (second.verdict.verdict === 'mismatch') return second;
   const verdict = unsteadiness([first.outcome, second.outcome]);
-  return verdict === null ? first : { ...second, verdict };
+  // Either run may be the one that what came before has changed.
+  return verdict === null ? first : { ...second, before: first.past(), verdict };
 }
 
 /** A hunt for disagreements: draws, runs and compares batch after batch, and looks into what fails. */
