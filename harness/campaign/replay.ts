@@ -3,11 +3,10 @@ import { unsteadiness } from '../compare/repeat.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { Verdict } from '../core/verdict.ts';
 import { prepare } from '../operators/call.ts';
-import { type Request, runFresh } from '../processes/runner.ts';
 import type { Counterexample } from '../store/counterexample.ts';
 import type { Oracle } from './oracle.ts';
 import { type Contender, historyFor, requestFor } from './session.ts';
-import { unsteadyRuns } from './trial.ts';
+import { outcomesAlone } from './trial.ts';
 
 /** What a case comes to now: the oracle's outcome, the backend's (null where its turn did not come), and the verdict. */
 export interface Rerun {
@@ -27,20 +26,14 @@ export async function replayOn(
   const request = requestFor(call, contender);
   const judged = (got: Outcome): Rerun => ({ want, got, verdict: judge(call, want, got, contender.traits) });
   if ('kind' in request) return judged(request);
-  const history = historyFor(before, contender);
-  const times = kind === 'unstable' ? unsteadyRuns : 1;
-  const requests = Array.from({ length: times }, () => requestFor(call, contender) as Request);
+  const isUnsteady = kind === 'unstable';
   const timeout_ms = contender.runner.options.caseTimeout_ms;
-  const outcomes = await runFresh(contender.launch, history, requests, timeout_ms);
+  const outcomes = await outcomesAlone(contender, historyFor(before, contender), request, { isUnsteady, timeout_ms });
   if (outcomes.length === 0) {
     return { want, got: null, verdict: { verdict: 'unknown', reason: "the process died before the case's turn" } };
   }
-  if (kind === 'unstable') {
-    // What a history changes is seen beside a process that has none.
-    const alone = history.length === 0 ? [] : await runFresh(contender.launch, [], requests.slice(0, 1), timeout_ms);
-    const differing = unsteadiness([...outcomes, ...alone]);
-    if (differing !== null) return { want, got: outcomes[0]!, verdict: differing };
-  }
+  const differing = isUnsteady ? unsteadiness(outcomes) : null;
+  if (differing !== null) return { want, got: outcomes[0]!, verdict: differing };
   const reruns = outcomes.map(judged);
   return reruns.find(({ verdict }) => verdict.verdict === 'mismatch') ?? reruns[0]!;
 }

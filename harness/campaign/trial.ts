@@ -19,7 +19,24 @@ export interface Failure {
 const hangTimeout_ms = 400;
 
 /** A case whose runs differ is run so often in one process. */
-export const unsteadyRuns = 10;
+const unsteadyRuns = 10;
+
+/**
+ * What a case comes to in a process of its own, after others: once, or where its runs are to be compared ten times, and beside a
+ * process without that history. None where the process dies before the case's turn.
+ */
+export async function outcomesAlone(
+  { launch }: Contender,
+  history: readonly Request[],
+  request: Request,
+  { isUnsteady, timeout_ms }: { isUnsteady: boolean; timeout_ms: number },
+): Promise<Outcome[]> {
+  const run = (earlier: readonly Request[], times: number) =>
+    runFresh(launch, earlier, new Array<Request>(times).fill(request), timeout_ms);
+  const outcomes = await run(history, isUnsteady ? unsteadyRuns : 1);
+  if (!isUnsteady || history.length === 0 || outcomes.length === 0) return outcomes;
+  return [...outcomes, ...(await run([], 1))];
+}
 
 /** Runs candidates against one backend, to see whether they fail as a given failure does. */
 export class Trial {
@@ -73,11 +90,8 @@ export class Trial {
     const request = requestFor(call, this.#contender);
     if ('kind' in request) return this.#judge(call, before, [request]);
     const history = historyFor(before, this.#contender);
-    const run = (earlier: readonly Request[], times: number) =>
-      runFresh(this.#contender.launch, earlier, new Array<Request>(times).fill(request), timeout_ms);
-    const outcomes = await run(history, this.#isUnsteady ? unsteadyRuns : 1);
-    // What a history changes is seen beside a process that has none.
-    if (this.#isUnsteady && history.length > 0) outcomes.push(...(await run([], 1)));
+    const options = { isUnsteady: this.#isUnsteady, timeout_ms };
+    const outcomes = await outcomesAlone(this.#contender, history, request, options);
     return outcomes.length === 0 ? null : this.#judge(call, before, outcomes);
   }
 

@@ -1,4 +1,4 @@
-import { elementCount, indexOf } from '../core/tensor.ts';
+import { elementCount, flatIndex, indexOf } from '../core/tensor.ts';
 import type { Call } from '../operators/call.ts';
 import { convolutionPadding } from '../semantics/convolution.ts';
 
@@ -71,10 +71,6 @@ export function isRounded(value: number, exact: ExactElement): boolean {
   return (difference < 0n ? -difference : difference) << 53n <= allowed;
 }
 
-function flat(index: readonly number[], shape: readonly number[]): number {
-  return index.reduce((at, i, axis) => at * shape[axis]! + i, 0);
-}
-
 /** The products that make an element; those with padding, or between the elements, are not among them. */
 function productsOf(call: Call, [n, co, ...position]: number[]): Product[] {
   const params = call.normalised!;
@@ -102,7 +98,7 @@ function productsOf(call: Call, [n, co, ...position]: number[]): Product[] {
     for (let c = 0; c < inPerGroup; c++) {
       const ci = group * inPerGroup + c;
       const at = isTransposed ? [ci, co! % outPerGroup, ...k] : [co!, c, ...k];
-      products.push({ input: flat([n!, ci, ...source], inputShape), weight: flat(at, weightShape) });
+      products.push({ input: flatIndex([n!, ci, ...source], inputShape), weight: flatIndex(at, weightShape) });
     }
   }
   return products;

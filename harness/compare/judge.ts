@@ -1,5 +1,5 @@
 import type { Outcome } from '../core/outcome.ts';
-import { allocate, sameShape, type Tensor } from '../core/tensor.ts';
+import { allocate, flatIndex, sameShape, type Tensor } from '../core/tensor.ts';
 import type { Verdict } from '../core/verdict.ts';
 import type { Call } from '../operators/call.ts';
 import { type BackendTraits, compare } from './compare.ts';
@@ -54,7 +54,7 @@ function wrongResult(call: Call, output: Tensor, index: readonly number[] | null
     return `the shape ${JSON.stringify(output.shape)} should be ${JSON.stringify(shape)}`;
   }
   if (index === null) return null;
-  const at = index.reduce((flat, i, axis) => flat * shape[axis]! + i, 0);
+  const at = flatIndex(index, shape);
   const value = output.data[at]!;
   if (isRight(call, index, at, value)) return null;
   return `exact arithmetic does not give ${value} at [${index.join(', ')}]`;

@@ -73,6 +73,11 @@ export function indexOf(flat: number, shape: readonly number[]): number[] {
   return index;
 }
 
+/** The place in row-major order of the element at an index: the inverse of `indexOf`. */
+export function flatIndex(index: readonly number[], shape: readonly number[]): number {
+  return index.reduce((flat, i, axis) => flat * shape[axis]! + i, 0);
+}
+
 export function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((size, axis) => size === b[axis]);
 }

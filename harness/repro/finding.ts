@@ -36,7 +36,7 @@ export interface Program {
 export const wrongWord = 'WRONG';
 
 /** Tensors with up to so many elements are written into comments. */
-export const maxInComment = 64;
+const maxInComment = 64;
 
 const kindWords: Record<MismatchKind, string> = {
   value: 'a wrong value',

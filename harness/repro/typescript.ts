@@ -1,6 +1,6 @@
 import { inputNames } from '../core/case.ts';
 import { toJsonNumber } from '../core/json.ts';
-import { elementCount, type Tensor } from '../core/tensor.ts';
+import { elementCount, flatIndex, type Tensor } from '../core/tensor.ts';
 import { nativeCallOf } from '../lowering/native.ts';
 import { printedFunction } from '../lowering/print.ts';
 import { camelCase, list, number } from '../lowering/tfjsSource.ts';
@@ -107,7 +107,7 @@ function tensorText(tensor: Tensor, indent: string): string {
   if (shape.length === 0) return `tf.scalar(${number(data[0]!)}${suffix})`;
   const maker = shape.length <= 6 ? `tf.tensor${shape.length}d` : 'tf.tensor';
   // The length says the shape of one with one axis.
-  return `${maker}(${valuesText(tensor, indent)}${shape.length === 1 ? (suffix === '' ? '' : suffix) : `, ${list(shape)}${suffix}`})`;
+  return `${maker}(${valuesText(tensor, indent)}${shape.length === 1 ? '' : `, ${list(shape)}`}${suffix})`;
 }
 
 function nestedText({ data, shape }: Tensor): string {
@@ -122,14 +122,11 @@ function operandLines({ operands }: Written): string[] {
 }
 
 /** A block for each call that has to run first. */
-function beforeLines(finding: Finding, way: Way): string[] {
-  const written = finding.before
-    .map((call, i) => way(call, `${call.operator.name}_before_${i + 1}`))
-    .filter((one) => one !== null);
-  if (written.length === 0) return [];
+function beforeLines(before: readonly Written[]): string[] {
+  if (before.length === 0) return [];
   return [
     '// Without this, in the same process, nothing is wrong.',
-    ...written.flatMap((one) => ['{', ...indented([...operandLines(one), `${one.expression}.dataSync();`]), '}']),
+    ...before.flatMap((one) => ['{', ...indented([...operandLines(one), `${one.expression}.dataSync();`]), '}']),
     '',
   ];
 }
@@ -173,17 +170,18 @@ function programText(head: readonly string[], runtime: Runtime, functions: strin
 function liveProgram(finding: Finding, runtime: Runtime, way: Way): Program {
   const written = way(finding.call, finding.call.operator.name);
   if (written === null) return recordedProgram(finding);
-  const functions = [
-    ...finding.before.map((call, i) => way(call, `${call.operator.name}_before_${i + 1}`)?.functions ?? ''),
-    written.functions,
-  ]
+  const before = finding.before
+    .map((call, i) => way(call, `${call.operator.name}_before_${i + 1}`))
+    .filter((one) => one !== null);
+  const functions = [...before, written]
+    .map((one) => one.functions)
     .filter((text) => text !== '')
     .join('\n');
   const { lines, ...ends } = verdictLines(finding, written);
   const call = [...operandLines(written), `const y = ${written.expression};`, ...lines];
   const body = finding.unstable ? ['for (let run = 1; run <= 10; run++) {', ...indented(call), '}'] : call;
   const head = header(finding, runtime, []);
-  return { text: programText(head, runtime, functions, [...beforeLines(finding, way), ...body]), ...ends };
+  return { text: programText(head, runtime, functions, [...beforeLines(before), ...body]), ...ends };
 }
 
 /** What is said of `y`, and how the program ends where it shows the failure. */
@@ -205,7 +203,7 @@ function verdictLines(finding: Finding, written: Written): Omit<Program, 'text'>
     }
     case 'value': {
       const { culprit } = mismatch;
-      const at = flatIndex(written, culprit!.index, wanted!);
+      const at = placeOf(written, culprit!.index, wanted!);
       const shown = isShort(wanted) ? [`// PyTorch gives ${nestedText(written.arranged(wanted))}.`] : [];
       return {
         lines: [
@@ -232,10 +230,10 @@ function verdictLines(finding: Finding, written: Written): Omit<Program, 'text'>
 }
 
 /** Where an element of PyTorch's result lies in that of a call as it is written down. */
-function flatIndex(written: Written, index: readonly number[], result: Tensor): number {
+function placeOf(written: Written, index: readonly number[], result: Tensor): number {
   const positions = Float64Array.from({ length: elementCount(result.shape) }, (_, i) => i);
-  const flat = index.reduce((sum, at, axis) => sum * result.shape[axis]! + at, 0);
-  return written.arranged({ dtype: 'float64', shape: result.shape, data: positions }).data.indexOf(flat);
+  const arranged = written.arranged({ dtype: 'float64', shape: result.shape, data: positions });
+  return arranged.data.indexOf(flatIndex(index, result.shape));
 }
 
 /** Whether `got` is within what rounding explains of `want`. */

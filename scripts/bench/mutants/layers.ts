@@ -19,7 +19,6 @@ import {
 type Name = 'stride' | 'padding' | 'dilation' | 'output_padding';
 
 const ones = (values: readonly number[]) => values.map(() => 1);
-const any = (values: readonly number[], holds: (value: number) => boolean) => values.some(holds);
 const kernelOf = (scene: Scene) => scene.weight.shape.slice(2);
 
 /** One axis' value in the place of another's, or another number, where a parameter is explicit. */
@@ -57,10 +56,10 @@ export const layerMutants: readonly Mutant[] = [
   mutant('dilation of the first axis for all', several, (s) => changed(s, 'dilation', (v) => v.map(() => v[0]!))),
   mutant('dilation ignored', layers, (s) => changed(s, 'dilation', ones)),
   mutant('dilation ignored where there is a stride', layers, (s) =>
-    any(s.list('stride'), (v) => v > 1) ? changed(s, 'dilation', ones) : s.right(),
+    s.list('stride').some((v) => v > 1) ? changed(s, 'dilation', ones) : s.right(),
   ),
   mutant('stride ignored where there is dilation', layers, (s) =>
-    any(s.list('dilation'), (v) => v > 1) ? changed(s, 'stride', ones) : s.right(),
+    s.list('dilation').some((v) => v > 1) ? changed(s, 'stride', ones) : s.right(),
   ),
   mutant('dilation of 3 and more taken for 2', layers, (s) =>
     changed(s, 'dilation', (v) => v.map((d) => Math.min(d, 2))),
@@ -168,7 +167,7 @@ export const layerMutants: readonly Mutant[] = [
     onOutput(s, (v, i, y) => (s.groups > 1 && isLast(i, y.shape) ? v + 1 : v)),
   ),
   mutant('the last element off by one, with dilation and groups', layers, (s) =>
-    onOutput(s, (v, i, y) => (s.groups > 1 && any(s.list('dilation'), (d) => d > 1) && isLast(i, y.shape) ? v + 1 : v)),
+    onOutput(s, (v, i, y) => (s.groups > 1 && s.list('dilation').some((d) => d > 1) && isLast(i, y.shape) ? v + 1 : v)),
   ),
   mutant('the rest of a row beyond eights left to zero', layers, (s) =>
     onOutput(s, (v, i, y) => (y.shape.at(-1)! > 8 && i.at(-1)! >= y.shape.at(-1)! - (y.shape.at(-1)! % 8) ? 0 : v)),
@@ -271,7 +270,7 @@ export const convolutionMutants: readonly Mutant[] = [
   }),
   mutant("TensorFlow's SAME where padding is half of an odd kernel", convolutions, (s) => {
     const half = kernelOf(s).every((k, i) => k % 2 === 1 && k > 1 && s.list('padding')[i] === (k - 1) / 2);
-    if (isNamed(s) || !half || any(s.list('dilation'), (d) => d > 1)) return s.right();
+    if (isNamed(s) || !half || s.list('dilation').some((d) => d > 1)) return s.right();
     const widths = kernelOf(s).map((k, i): [number, number] => {
       const [size, stride] = [s.input.shape[i + 2]!, s.list('stride')[i]!];
       const total = Math.max((Math.ceil(size / stride) - 1) * stride + k - size, 0);

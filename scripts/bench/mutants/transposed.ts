@@ -32,8 +32,6 @@ function part(s: Scene, from: readonly number[]) {
   );
 }
 
-const has = (values: readonly number[], holds: (value: number, axis: number) => boolean) => values.some(holds);
-
 export const transposedMutants: readonly Mutant[] = [
   mutant('output_padding in front', transposed, (s) =>
     part(
@@ -50,7 +48,7 @@ export const transposedMutants: readonly Mutant[] = [
   mutant('output_padding: zeros after cropping', transposed, (s) => {
     const y = s.right();
     const from = y.shape.slice(2).map((size, i) => size - s.list('output_padding')[i]!);
-    return mapped(y, (v, [, c, ...i]) => (has(i, (o, axis) => o >= from[axis]!) ? (s.bias?.data[c!] ?? 0) : v));
+    return mapped(y, (v, [, c, ...i]) => (i.some((o, axis) => o >= from[axis]!) ? (s.bias?.data[c!] ?? 0) : v));
   }),
   mutant('bias before output_padding', transposed, (s) => {
     const { shape } = whole(s);
@@ -135,7 +133,7 @@ export const transposedMutants: readonly Mutant[] = [
     ),
   ),
   mutant('stride and dilation with a common divisor', transposed, (s) =>
-    has(s.list('stride'), (stride, i) => stride > 1 && s.list('dilation')[i] === stride)
+    s.list('stride').some((stride, i) => stride > 1 && s.list('dilation')[i] === stride)
       ? s.fitted({ dilation: s.list('dilation').map((d, i) => (s.list('stride')[i] === d ? 1 : d)) })
       : s.right(),
   ),
