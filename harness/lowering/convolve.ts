@@ -46,13 +46,43 @@ function convolve2d(x: tf.Tensor, weight: tf.Tensor, step: Window): tf.Tensor {
   const around = step.around ?? 'valid';
   const convolution = (part: tf.Tensor, kernel: tf.Tensor) =>
     tf.conv2d(part as tf.Tensor4D, kernel as tf.Tensor4D, direct, around, 'NHWC', dilations);
-  // libtensorflow's depthwise kernel wants equal strides and no dilation; all others go group by group.
+  // libtensorflow's depthwise kernel wants equal strides and no dilation.
   const isDepthwise =
     step.groups > 1 && step.groups === x.shape[3] && strides[0] === strides[1] && Math.max(...dilations) === 1;
   const result = isDepthwise
     ? tf.depthwiseConv2d(x as tf.Tensor4D, depthwiseKernel(weight, step.groups), strides, around)
-    : groupwise(x, weight, step.groups, convolution);
+    : step.groups > 1 && knowsGroups()
+      ? grouped(x, weight, direct, around, dilations)
+      : groupwise(x, weight, step.groups, convolution);
   return both ? every(result, [0, 0], strides) : result;
+}
+
+/**
+ * Convolution of all groups at once, which libtensorflow computes where the kernel has fewer channels than the input. `tf.conv2d`
+ * refuses that, so its kernel is called as tfjs itself does.
+ */
+function grouped(x: tf.Tensor, weight: tf.Tensor, strides: Pair, pad: 'valid' | 'same', dilations: Pair): tf.Tensor {
+  return tf.engine().runKernel('Conv2D', { x, filter: weight }, { strides, pad, dataFormat: 'NHWC', dilations });
+}
+
+let isGroupedRight: boolean | undefined;
+
+/** Whether the runtime computes all groups at once. Not every libtensorflow does: it is tried once. */
+function knowsGroups(): boolean {
+  if (tf.getBackend() !== 'tensorflow') return false;
+  isGroupedRight ??= tf.tidy(() => {
+    const x = tf.reshape(tf.range(0, 2 * 3 * 3 * 4), [2, 3, 3, 4]);
+    const weight = tf.reshape(tf.range(0, 2 * 2 * 2 * 4), [2, 2, 2, 4]);
+    const expected = groupwise(x, weight, 2, (part, kernel) =>
+      tf.conv2d(part as tf.Tensor4D, kernel as tf.Tensor4D, 1, 'valid'),
+    );
+    try {
+      return tf.all(tf.equal(grouped(x, weight, [1, 1], 'valid', [1, 1]), expected)).dataSync()[0] === 1;
+    } catch {
+      return false;
+    }
+  });
+  return isGroupedRight;
 }
 
 /** What `convolution` makes of each group's channels and kernel, one after the other. */

@@ -267,6 +267,16 @@ describe('what is wrong with a call is said', () => {
     ],
     ['a size', () => lowering.convTranspose1d(x(), w(), null, { output_size: [12] }), 'from [11] to [11]'],
     ['a pad', () => lowering.pad(x(), [1]), 'even number'],
+    ['no options', () => lowering.conv1d(x(), w(), null, null as never), 'options must be an object'],
+    [
+      'a disposed tensor',
+      () => {
+        const gone = w();
+        gone.dispose();
+        return lowering.conv1d(x(), gone);
+      },
+      'weight has been disposed of',
+    ],
   ])('%s', (_, call, message) => {
     tf.tidy(() => {
       expect(() => tf.tidy(() => call() as tf.Tensor)).toThrow(message);

@@ -368,10 +368,14 @@ function check(semantics: Semantics, spec: Spec, name: string = semantics.name):
 function tensorsOf(name: string, operands: object): void {
   for (const [operand, value] of Object.entries(operands)) {
     if (!(value instanceof tf.Tensor)) throw new Error(`${name}: ${operand} must be a tensor: got ${String(value)}`);
+    if (value.isDisposed) throw new Error(`${name}: ${operand} has been disposed of: keep it until the call`);
   }
 }
 
 function known(name: string, given: object, names: readonly string[]): void {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw new Error(`${name}: the options must be an object, or left out: got ${JSON.stringify(given)}`);
+  }
   for (const option of Object.keys(given)) {
     if (!names.includes(option)) {
       throw new Error(`${name} has no option ${option}: there are ${names.join(', ')}`);

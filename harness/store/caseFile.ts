@@ -129,7 +129,9 @@ export function readJson(path: string, shown: string): unknown {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT') throw new UsageError(`${shown}: there is no such file`);
-    throw new UsageError(`${shown}: cannot be read: ${code}`);
+    throw new UsageError(
+      `${shown}: ${code === 'EISDIR' ? 'is a folder: name a file in it' : `cannot be read: ${code}`}`,
+    );
   }
   try {
     return JSON.parse(text);
