@@ -163,7 +163,7 @@ describe('a file', () => {
     expect(() => readJson(join(folder, 'none.json'), 'none.json')).toThrow(
       new UsageError('none.json: there is no such file'),
     );
-    expect(() => readJson(folder, 'folder')).toThrow(new UsageError('folder: cannot be read: EISDIR'));
+    expect(() => readJson(folder, 'folder')).toThrow(new UsageError('folder: is a folder: name a file in it'));
     expect(() => readJson(join(folder, 'text.json'), 'text.json')).toThrow(/^text\.json: is not JSON: /);
   });
 
