@@ -75,6 +75,7 @@ function program(done: (exit: number) => void): Command {
 
   running(convdiff.command('fuzz').description('draw cases, run them on all backends, shrink and save what disagrees'))
     .option('--op <names>', 'operators; may be repeated or take commas (default: all)', list)
+    .option('--gradients', "run the operators' gradients by input, weight and bias")
     .option('--runs <n>', 'stop after so many cases (default: 10000 where there is no --time)')
     .option('--time <duration>', 'stop after so long, such as 90s or 10m')
     .option('--seed <n>', 'where drawing begins (default: at random, printed first)')
@@ -121,6 +122,7 @@ function program(done: (exit: number) => void): Command {
     .command('coverage')
     .description('what a campaign of each operator draws: pairs and triples of parameter classes')
     .option('--op <names>', 'operators; may be repeated or take commas (default: all)', list)
+    .option('--gradients', "run the operators' gradients by input, weight and bias")
     .option('--runs <n>', 'cases of each operator (default: 10000)')
     .option('--seed <n>', 'where drawing begins (default: at random, printed first)')
     .addOption(format())

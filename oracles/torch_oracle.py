@@ -51,15 +51,31 @@ def operands(op: str, tensors: dict[str, frames.Tensor]) -> dict[str, torch.Tens
     return converted
 
 
+def gradient(function, by: str, tensors: dict[str, torch.Tensor], params: dict[str, Any]) -> torch.Tensor:
+    """Of the sum of grad_output times the function's result, by one of its operands."""
+    grad_output = tensors.pop("grad_output")
+    if by not in tensors:
+        raise ValueError(f"there is no {by} to differentiate by")
+    with torch.inference_mode(False):
+        # Tensors that were made in inference mode have no gradients, and copies of them do.
+        copies = {name: tensor.clone() for name, tensor in tensors.items()}
+        copies[by].requires_grad_()
+        result = function(**copies, **params)
+        (found,) = torch.autograd.grad(result, copies[by], grad_output.clone())
+    return found
+
+
 def run(op: str, params: dict[str, Any], tensors: dict[str, frames.Tensor]):
-    function, allowed = FUNCTIONS[op]
+    base, _, by = op.partition("_grad_")
+    function, allowed = FUNCTIONS[base]
     unknown = set(params) - allowed
     if unknown:
         raise KeyError(f"{op} has no parameter {sorted(unknown)}")
     if isinstance(params.get("value"), str):
         params = {**params, "value": float(params["value"])}
     try:
-        result = function(**operands(op, tensors), **params)
+        given = operands(base, tensors)
+        result = gradient(function, by, given, params) if by else function(**given, **params)
     except REFUSALS as error:
         return {"type": "rejected", "reason": str(error).split("\n")[0]}, {}
     data = result.contiguous().numpy().tobytes()

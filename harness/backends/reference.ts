@@ -1,4 +1,4 @@
-import type { Backend, Call } from '../core/backend.ts';
+import type { Backend, Call, GradientCall } from '../core/backend.ts';
 import { type Inputs, mapInputs } from '../core/case.ts';
 import { allocate, type Tensor } from '../core/tensor.ts';
 import { operatorOf } from '../operators/index.ts';
@@ -16,22 +16,38 @@ export function checkedSpec(call: Call, inputs: Inputs<Tensor>): Spec {
   return spec;
 }
 
-/** The operators' definitions, computed in float64 and rounded once. */
+/** The gradient of a call as an operator of its own, and its operands. */
+export function gradientCall(
+  { op, params, by }: GradientCall,
+  inputs: Inputs<Tensor>,
+  gradOutput: Tensor,
+): { call: Call; operands: Inputs<Tensor> } {
+  return { call: { op: `${op}_grad_${by}`, params }, operands: { ...inputs, grad_output: gradOutput } };
+}
+
+/** What an operator's definition gives, computed in float64 and rounded once. */
+function evaluated(call: Call, inputs: Inputs<Tensor>): Tensor {
+  const operator = operatorOf(call.op);
+  const spec = checkedSpec(call, inputs);
+  const exact = operator.evaluate(
+    spec,
+    mapInputs(inputs, ({ data }) => data),
+  );
+  const { dtype } = inputs.input;
+  const data = allocate(dtype, exact.length);
+  data.set(exact);
+  return { dtype, shape: operator.outputShape(spec), data };
+}
+
+/** The operators' definitions, and their gradients by their own adjoints. */
 const reference: Backend = {
   name: 'reference',
   version: '1',
   strict: true,
-  run(call, inputs) {
-    const operator = operatorOf(call.op);
-    const spec = checkedSpec(call, inputs);
-    const exact = operator.evaluate(
-      spec,
-      mapInputs(inputs, ({ data }) => data),
-    );
-    const { dtype } = inputs.input;
-    const data = allocate(dtype, exact.length);
-    data.set(exact);
-    return { dtype, shape: operator.outputShape(spec), data };
+  run: evaluated,
+  gradients(given, inputs, gradOutput) {
+    const { call, operands } = gradientCall(given, inputs, gradOutput);
+    return { [given.by]: evaluated(call, operands) };
   },
 };
 

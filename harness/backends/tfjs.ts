@@ -1,11 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Backend } from '../core/backend.ts';
-import { mapInputs } from '../core/case.ts';
-import type { DType } from '../core/tensor.ts';
+import { mapInputs, type OpName, type Params } from '../core/case.ts';
+import type { DType, Tensor } from '../core/tensor.ts';
 import { execute } from '../lowering/execute.ts';
+import { gradients } from '../lowering/gradient.ts';
 import { planOf, type Route } from '../lowering/plan.ts';
 import { operatorOf } from '../operators/index.ts';
-import { checkedSpec } from './reference.ts';
+import type { Spec } from '../semantics/semantics.ts';
+import { checkedSpec, gradientCall } from './reference.ts';
 
 /**
  * A tfjs runtime under the lowering to explicit padding, transposed convolution by the given route. `tf.setBackend` has chosen
@@ -22,15 +24,33 @@ export function tfjsBackend(
     flushesDenormals,
     supports: ({ dtypes }) => (dtypes.input === 'float64' ? 'TensorFlow.js has no float64' : true),
     run(call, inputs) {
-      const spec = checkedSpec(call, inputs);
-      const operator = operatorOf(call.op);
-      const plan = planOf(operator.family, call.params, spec.shapes, operator.outputShape(spec), route);
-      const { dtype } = inputs.input;
-      const operands = mapInputs(inputs, (tensor) => tf.tensor(tensor.data, tensor.shape, tensor.dtype as 'float32'));
-      const result = execute(plan, operands);
-      const data = result.dataSync() as Float32Array | Int32Array;
-      tf.dispose([result, ...Object.values(operands)]);
-      return { dtype: dtype as DType, shape: [...plan.outputShape], data };
+      const plan = planFor(call.op, call.params, checkedSpec(call, inputs));
+      return tidied(() => execute(plan, mapInputs(inputs, tensorOf)), plan.outputShape);
+    },
+    gradients(given, inputs, gradOutput) {
+      const { call, operands } = gradientCall(given, inputs, gradOutput);
+      checkedSpec(call, operands);
+      const plan = planFor(given.op, given.params, checkedSpec(given, inputs));
+      const by = () => gradients(plan, mapInputs(inputs, tensorOf), tensorOf(gradOutput))[given.by]!;
+      return { [given.by]: tidied(by, inputs[given.by]!.shape) };
     },
   };
+
+  function planFor(op: OpName, params: Params, spec: Spec) {
+    const operator = operatorOf(op);
+    return planOf(operator.family, params, spec.shapes, operator.outputShape(spec), route);
+  }
+}
+
+function tensorOf({ data, shape, dtype }: Tensor): tf.Tensor {
+  return tf.tensor(data, shape, dtype as 'float32');
+}
+
+/** What is computed, of this shape, with nothing left behind. */
+function tidied(compute: () => tf.Tensor, shape: readonly number[]): Tensor {
+  const result = tf.tidy(compute);
+  const data = result.dataSync() as Float32Array | Int32Array;
+  const dtype = result.dtype as DType;
+  result.dispose();
+  return { dtype, shape: [...shape], data };
 }

@@ -21,6 +21,7 @@ import {
 
 export interface FuzzOptions extends CommonOptions {
   op?: string[];
+  gradients?: true;
   runs?: string;
   time?: string;
   seed?: string;
@@ -61,7 +62,7 @@ function shareOf({ cases, seconds }: Progress, { runs, time_ms }: Budget): numbe
 /** A campaign; see docs/how-to/fuzz.md. Returns the exit code. */
 export async function fuzz(options: FuzzOptions): Promise<number> {
   const cwd = workingFolder();
-  const ops = opsOf(options.op);
+  const ops = opsOf(options.op, options.gradients);
   const seed = seedOf(options);
   const budget = budgetOf(options);
   const caseTimeout_ms = caseTimeoutOf_ms(options);

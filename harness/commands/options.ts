@@ -5,7 +5,7 @@ import { defaultBackends } from '../backends/index.ts';
 import { defaultCaseTimeout_ms } from '../campaign/session.ts';
 import type { OpName } from '../core/case.ts';
 import { UsageError } from '../core/errors.ts';
-import { isOperator, operators } from '../operators/index.ts';
+import { gradients, isOperator, operators } from '../operators/index.ts';
 import { Store } from '../store/store.ts';
 
 /** What every command that runs cases takes. */
@@ -37,10 +37,14 @@ export function backendsOf({ backend }: Pick<CommonOptions, 'backend'>): readonl
   return backend ?? defaultBackends;
 }
 
-export function opsOf(names: readonly string[] | undefined): OpName[] {
-  if (names === undefined) return operators.map(({ name }) => name);
-  for (const name of names) if (!isOperator(name)) throw unknownOperator(name);
-  return [...new Set(names)] as OpName[];
+/** The operators that were named, all without a name; for `gradients` theirs in their place. Throws UsageError. */
+export function opsOf(names: readonly string[] | undefined, isOfGradients = false): OpName[] {
+  for (const name of names ?? []) if (!isOperator(name)) throw unknownOperator(name);
+  const chosen = new Set(names ?? operators.map(({ name }) => name));
+  if (!isOfGradients) return [...chosen] as OpName[];
+  return gradients
+    .filter(({ name, gradient }) => chosen.has(gradient!.of.name) || chosen.has(name))
+    .map(({ name }) => name);
 }
 
 export function unknownOperator(name: string): UsageError {

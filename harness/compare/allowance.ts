@@ -1,4 +1,4 @@
-import { mapInputs } from '../core/case.ts';
+import { type InputName, mapInputs } from '../core/case.ts';
 import { type DType, largestFloat32, type TensorData } from '../core/tensor.ts';
 import type { Call } from '../operators/call.ts';
 import type { Rounding } from '../semantics/semantics.ts';
@@ -93,7 +93,9 @@ export class Allowances {
   /** Σ|x·w| + |b| over the terms of each sign; built where something overflows. */
   #bySign: { positive: Float64Array; negative: Float64Array } | null = null;
   readonly #integers: boolean;
-  readonly #infiniteWeight: boolean;
+  /** A factor that may meet zeros of padding is infinite somewhere, or NaN. */
+  readonly #infiniteOverPadding: boolean;
+  readonly #rounding: Rounding;
   readonly #fullTaps: number;
 
   constructor(call: Call, rounding: Rounding, arithmetic: Arithmetic) {
@@ -101,24 +103,27 @@ export class Allowances {
     this.#arithmetic = arithmetic;
     this.#format = formats[call.spec.dtypes.input];
     this.#declared = declaredIn(this.#format, arithmetic);
-    const evaluate = (fn: (value: number) => number, weightFn = fn) =>
+    const [, second] = rounding.factors;
+    const evaluate = (fn: (value: number) => number, secondFn = fn) =>
       call.operator.evaluate(
         call.spec,
-        mapInputs(call.tensors, ({ data }, name) => mapData(data, name === 'weight' ? weightFn : fn)),
+        mapInputs(call.tensors, ({ data }, name) => mapData(data, name === second ? secondFn : fn)),
       );
     this.#magnitude = evaluate(finiteMagnitude);
     this.#taps = rounding.taps(call.spec);
     const tensors = Object.values(call.tensors);
     this.#integers = tensors.every(({ data }) => (data as Float64Array).every(Number.isInteger));
-    this.#infiniteWeight = !(call.tensors.weight!.data as Float64Array).every(Number.isFinite);
+    const padded = rounding.overPadding && call.tensors[rounding.overPadding];
+    this.#infiniteOverPadding = padded !== undefined && !(padded.data as Float64Array).every(Number.isFinite);
+    this.#rounding = rounding;
     this.#fullTaps = rounding.fullTaps(call.spec);
     const tiny = (value: number) => (Math.abs(value) < this.#format.smallestNormal ? Math.abs(value) : 0);
     const anyTiny = tensors.some(({ data }) => (data as Float64Array).some((value) => tiny(value) !== 0));
     this.#denormal = null;
     if (arithmetic.flushesDenormals && anyTiny) {
-      const ofInput = evaluate(tiny, finiteMagnitude);
-      const ofWeight = evaluate(finiteMagnitude, tiny);
-      this.#denormal = ofInput.map((value, i) => value + ofWeight[i]!);
+      const ofFirst = evaluate(tiny, finiteMagnitude);
+      const ofSecond = second === undefined ? null : evaluate(finiteMagnitude, tiny);
+      this.#denormal = ofFirst.map((value, i) => value + (ofSecond?.[i] ?? 0));
     }
   }
 
@@ -126,13 +131,14 @@ export class Allowances {
   at(i: number, want: number): Allowance {
     const { largest } = this.#format;
     const { unitRoundoff, exactBelow, amplification, roundedOperands } = this.#declared;
-    const terms = this.#taps[i]! + (this.#call.tensors.bias === undefined ? 0 : 1);
+    const { addend } = this.#rounding;
+    const terms = this.#taps[i]! + (addend !== undefined && this.#call.tensors[addend] !== undefined ? 1 : 0);
     const magnitude = this.#magnitude[i]! * (1 + 2 * terms * 2 ** -53);
     const roundings = terms + roundedOperands;
     if (roundings * unitRoundoff >= 0.5) return { kind: 'undefined' };
     const relative = amplification * gamma(roundings, unitRoundoff) + gamma(terms, 2 ** -53);
     // 0·∞ over padding is NaN where an implementation multiplies the padding's zeros, and nothing where it skips them.
-    if (this.#infiniteWeight && this.#taps[i]! < this.#fullTaps) return { kind: 'undefined' };
+    if (this.#infiniteOverPadding && this.#taps[i]! < this.#fullTaps) return { kind: 'undefined' };
     if (magnitude * (1 + relative) > largest) {
       return this.#overflowsInAnyOrder(i, want, relative) ? { kind: 'same class' } : { kind: 'undefined' };
     }
@@ -161,16 +167,18 @@ export class Allowances {
     const positive = (value: number) => (Number.isFinite(value) ? Math.max(0, value) : 0);
     const negative = (value: number) => positive(-value);
     const { operator, spec, tensors } = this.#call;
-    const { input, weight, bias } = tensors;
+    const [first, second] = this.#rounding.factors;
     const [same, other] = sign === 1 ? [positive, negative] : [negative, positive];
-    const ofPositive = operator.evaluate(spec, {
-      input: mapData(input.data, positive),
-      weight: mapData(weight!.data, same),
-      ...(bias === undefined ? {} : { bias: mapData(bias.data, same) }),
-    });
-    const ofNegative = operator.evaluate(spec, {
-      input: mapData(input.data, negative),
-      weight: mapData(weight!.data, other),
+    const sumOf = (fn: (name: InputName, value: number) => number) =>
+      operator.evaluate(
+        spec,
+        mapInputs(tensors, ({ data }, name) => mapData(data, (value) => fn(name, value))),
+      );
+    if (second === undefined) return sumOf((_, value) => same(value));
+    const ofPositive = sumOf((name, value) => (name === first ? positive(value) : same(value)));
+    const ofNegative = sumOf((name, value) => {
+      if (name === first) return negative(value);
+      return name === second ? other(value) : 0;
     });
     return ofPositive.map((sum, at) => sum + ofNegative[at]!);
   }

@@ -96,7 +96,7 @@ function emptinessOf(call: Call, want: Tensor, compared: number): string | null 
   if (rounding === null) return null;
   if (want.data.every((value) => value === 0)) return 'the result is all zeros';
   // Padding alone leaves the bias, and zeros where there is none.
-  const bias = call.tensors.bias?.data[0];
+  const bias = rounding.addend === undefined ? undefined : call.tensors[rounding.addend]?.data[0];
   if (bias === undefined || !sameValue(bias, want.data[0]!, false)) return null;
   return rounding.taps(call.spec).every((taps) => taps === 0) ? 'every tap lies in the padding' : null;
 }

@@ -3,7 +3,7 @@ import type { Call } from '../operators/call.ts';
 import { convolutionPadding } from '../semantics/convolution.ts';
 
 /*
- * Single elements of a layer's result in exact arithmetic, straight from PyTorch's formulas: a second opinion that shares no code
+ * Single elements of a sum in exact arithmetic, straight from PyTorch's formulas: a second opinion that shares no code
  * with PyTorch, and none with the operators' own `evaluate`.
  *
  * A finite float is an integer times 2⁻¹⁰⁷⁴, so products and their sums are integers times 2⁻²¹⁴⁸, which a BigInt holds.
@@ -38,23 +38,63 @@ export type ExactElement =
   | { kind: 'finite'; sum: bigint; magnitude: bigint; unit: bigint; terms: number }
   | { kind: 'not finite'; value: number };
 
-/** The element of a layer's result at an index as the case has it. The call is valid, and of a layer. */
+/** The element of a sum at an index as the case has it. The call is valid, and of an operator that sums. */
 export function exactElement(call: Call, index: readonly number[]): ExactElement {
-  const { input, weight, bias } = call.tensors;
-  const full = call.addsBatch ? [0, ...index] : [...index];
-  const terms = productsOf(call, full).map((product) => [input.data[product.input]!, weight!.data[product.weight]!]);
-  if (bias !== undefined) terms.push([bias.data[full[1]!]!, 1]);
+  const terms = call.operator.gradient === null ? layerTerms(call, index) : gradientTerms(call, index);
   if (!terms.flat().every(Number.isFinite)) {
-    return { kind: 'not finite', value: terms.reduce((sum, [x, w]) => sum + x! * w!, 0) };
+    return { kind: 'not finite', value: terms.reduce((sum, [x, w]) => sum + x * w, 0) };
   }
   let [sum, magnitude, bits] = [0n, 0n, 0n];
   for (const [x, w] of terms) {
-    const product = exactly(x!) * exactly(w!);
+    const product = exactly(x) * exactly(w);
     sum += product;
     magnitude += product < 0n ? -product : product;
     bits |= product;
   }
   return { kind: 'finite', sum, magnitude, unit: bits & -bits, terms: terms.length };
+}
+
+type Term = readonly [number, number];
+
+function layerTerms(call: Call, index: readonly number[]): Term[] {
+  const { input, weight, bias } = call.tensors;
+  const full = call.addsBatch ? [0, ...index] : [...index];
+  const terms = productsOf(call, full).map(
+    (product): Term => [input.data[product.input]!, weight!.data[product.weight]!],
+  );
+  return bias === undefined ? terms : [...terms, [bias.data[full[1]!]!, 1]];
+}
+
+/** Of all that the operator sums anywhere, what has the operand's element in it. */
+function gradientTerms(call: Call, index: readonly number[]): Term[] {
+  const { of, by } = call.operator.gradient!;
+  const { input, weight, grad_output } = call.tensors;
+  const at = flatIndex(index, call.spec.shapes[by]!);
+  const shape = of.outputShape(call.spec);
+  const terms: Term[] = [];
+  if (of.family === 'padding') {
+    // Where each element comes from, seen by padding the indices; NaN is in none of them.
+    const indices = Float64Array.from(input.data, (_, i) => i);
+    const origins = of.evaluate(
+      { ...call.spec, params: { ...call.spec.params, value: Number.NaN } },
+      { input: indices },
+    );
+    for (const [o, origin] of origins.entries()) if (origin === at) terms.push([grad_output!.data[o]!, 1]);
+    return terms;
+  }
+  const batched = call.addsBatch ? [1, ...shape] : shape;
+  for (const [o, dy] of grad_output!.data.entries()) {
+    const position = indexOf(o, batched);
+    if (by === 'bias') {
+      if (position[1] === at) terms.push([dy, 1]);
+      continue;
+    }
+    for (const product of productsOf(call, position)) {
+      if (product[by] === at)
+        terms.push([dy, by === 'input' ? weight!.data[product.weight]! : input.data[product.input]!]);
+    }
+  }
+  return terms;
 }
 
 /**

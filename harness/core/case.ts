@@ -21,13 +21,16 @@ export interface TensorSpec {
   data: DataSpec;
 }
 
-/** The names of the tensors that a case may have, in the order in which PyTorch takes them. */
-export const inputNames = ['input', 'weight', 'bias'] as const;
+/**
+ * The names of the tensors that a case may have, in the order in which PyTorch takes them. `grad_output` is what a gradient is
+ * given: the gradient by the operator's result.
+ */
+export const inputNames = ['input', 'weight', 'bias', 'grad_output'] as const;
 export type InputName = (typeof inputNames)[number];
 export type Inputs<T> = { input: T } & { [name in Exclude<InputName, 'input'>]?: T };
 
 /** The operators, named as in `torch.nn.functional`. */
-export type OpName =
+export type ForwardName =
   | 'conv1d'
   | 'conv2d'
   | 'conv3d'
@@ -35,6 +38,19 @@ export type OpName =
   | 'conv_transpose2d'
   | 'conv_transpose3d'
   | 'pad';
+
+/** By what an operator can be differentiated. */
+export const operandNames = ['input', 'weight', 'bias'] as const;
+export type OperandName = (typeof operandNames)[number];
+
+/** An operator, or its gradient by one of its operands: each is an operator of its own to a case. */
+export type OpName = ForwardName | `${ForwardName}_grad_${OperandName}`;
+
+/** The operator that a name is a gradient of, and by what; null where it is the operator itself. */
+export function gradientOf(op: OpName): { op: ForwardName; by: OperandName } | null {
+  const parsed = /^(.+)_grad_(input|weight|bias)$/.exec(op);
+  return parsed === null ? null : { op: parsed[1] as ForwardName, by: parsed[2] as OperandName };
+}
 
 export const caseSchema = 'convdiff/case@1';
 
@@ -46,7 +62,7 @@ export interface Case {
   inputs: Inputs<TensorSpec>;
 }
 
-/** A function of each tensor that is there, in the order `input`, `weight`, `bias`. */
+/** A function of each tensor that is there, in the order of `inputNames`. */
 export function mapInputs<A, B>(inputs: Inputs<A>, fn: (value: A, name: InputName) => B): Inputs<B> {
   const out: Partial<Record<InputName, B>> = {};
   for (const name of inputNames) {

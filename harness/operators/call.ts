@@ -60,13 +60,20 @@ export function prepare(testCase: Case): Call {
 /** The tensors as backends get them: with a batch axis. */
 export function backendTensors(call: Call): Inputs<Tensor> {
   if (!call.addsBatch) return call.tensors;
-  const { input } = call.tensors;
-  return { ...call.tensors, input: { ...input, shape: [1, ...input.shape] } };
+  const { input, grad_output } = call.tensors;
+  const batched = (tensor: Tensor): Tensor => ({ ...tensor, shape: [1, ...tensor.shape] });
+  return {
+    ...call.tensors,
+    input: batched(input),
+    ...(grad_output === undefined ? {} : { grad_output: batched(grad_output) }),
+  };
 }
 
 /** A backend's output as the case has it: without the batch axis that the harness added. */
 export function withoutAddedBatch(call: Call, output: Tensor): Tensor {
-  if (!call.addsBatch || output.shape[0] !== 1) return output;
+  const { gradient } = call.operator;
+  const isBatched = call.addsBatch && (gradient === null || gradient.by === 'input');
+  if (!isBatched || output.shape[0] !== 1) return output;
   return { ...output, shape: output.shape.slice(1) };
 }
 

@@ -11,7 +11,7 @@ import type { Params } from '../core/case.ts';
 import { convolutionPadding, convolutionSemantics } from '../semantics/convolution.ts';
 import type { Spec } from '../semantics/semantics.ts';
 import { axisValues, batchOf, groupsOf, isUnbatched, kernelOf, reach, spatialOf } from '../semantics/window.ts';
-import { type Operator, twistsOf } from './operator.ts';
+import { type ForwardOperator, twistsOf } from './operator.ts';
 import { integer, intOrList } from './params.ts';
 
 function toSpec(raw: RawLayer): Spec {
@@ -74,7 +74,8 @@ function fromSpec(spec: Spec, axes: number): RawLayer {
 }
 
 /** The convolution over this many spatial axes. */
-export function convolution(axes: 1 | 2 | 3): Operator {
+export function convolution(axes: 1 | 2 | 3): ForwardOperator {
+  const plainest = toSpec(plainestLayer(axes));
   const semantics = convolutionSemantics(axes);
   const layer = rawLayer(axes, ['explicit', 'explicit', 'explicit', 'same', 'valid']);
   return {
@@ -91,6 +92,7 @@ export function convolution(axes: 1 | 2 | 3): Operator {
       groups: integer.optional(),
     }) as z.ZodType<Params>,
     arbitrary: layer.map(toSpec, (spec) => fromSpec(spec as Spec, axes)),
-    twists: twistsOf(semantics.rules, semantics.oddities, toSpec(plainestLayer(axes))),
+    plainest,
+    twists: twistsOf(semantics.rules, semantics.oddities, plainest),
   };
 }

@@ -1,7 +1,7 @@
 import type fc from 'fast-check';
 import type { z } from 'zod';
 import type { Params } from '../core/case.ts';
-import type { Oddity, Rule, Semantics, Spec } from '../semantics/semantics.ts';
+import type { Differentiable, Oddity, Rule, Semantics, Spec } from '../semantics/semantics.ts';
 
 /** An operator's semantics, how case files spell its calls, and how they are drawn: all that the harness knows about it. */
 export interface Operator extends Semantics {
@@ -9,9 +9,14 @@ export interface Operator extends Semantics {
   params: z.ZodType<Params>;
   /** Valid specs only; shrinks fully, also from a spec that was read from a file. */
   arbitrary: fc.Arbitrary<Spec>;
+  /** The smallest call of it. */
+  plainest: Spec;
   /** A named way to break or bend a valid spec, of `twists`. */
   twists: ReadonlyMap<string, (spec: Spec) => Spec>;
 }
+
+/** An operator whose gradients are operators too. */
+export type ForwardOperator = Operator & Differentiable;
 
 /** Every way in which a family's rules can be broken and its oddities applied, by a stable name. */
 export function twistsOf(rules: readonly Rule[], oddities: readonly Oddity[], sample: Spec): Operator['twists'] {

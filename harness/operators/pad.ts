@@ -6,7 +6,7 @@ import { fromJsonNumber, toJsonNumber } from '../core/json.ts';
 import type { DType } from '../core/tensor.ts';
 import { axesOf, fits, modeOf, padModes, padSemantics, smallest } from '../semantics/pad.ts';
 import type { Spec } from '../semantics/semantics.ts';
-import { type Operator, twistsOf } from './operator.ts';
+import { type ForwardOperator, twistsOf } from './operator.ts';
 import { integer } from './params.ts';
 
 function toSpec(raw: RawPadding): Spec {
@@ -63,12 +63,13 @@ const plainest: Spec = {
   dtypes: { input: 'float32' },
 };
 
-export const pad: Operator = {
+export const pad: ForwardOperator = {
   ...padSemantics,
   params: params as z.ZodType<unknown> as z.ZodType<Params>,
   arbitrary: fc.oneof(
     rawConstantPadding.map(toSpec, (spec) => fromSpec(spec as Spec)),
     rawModePadding.map(toSpec, (spec) => fromSpec(spec as Spec)),
   ),
+  plainest,
   twists: twistsOf(padSemantics.rules, padSemantics.oddities, plainest),
 };

@@ -4,7 +4,7 @@ import type { Params } from '../core/case.ts';
 import type { Spec } from '../semantics/semantics.ts';
 import { paramNames, transposedConvolutionSemantics, windowsOf } from '../semantics/transposedConvolution.ts';
 import { batchOf, groupsOf, isUnbatched, reach } from '../semantics/window.ts';
-import { type Operator, twistsOf } from './operator.ts';
+import { type ForwardOperator, twistsOf } from './operator.ts';
 import { integer, intOrList } from './params.ts';
 
 /** The shortest input whose output has at least one element. */
@@ -57,7 +57,8 @@ function fromSpec(spec: Spec, axes: number): RawLayer {
 }
 
 /** The transposed convolution over this many spatial axes. */
-export function transposedConvolution(axes: 1 | 2 | 3): Operator {
+export function transposedConvolution(axes: 1 | 2 | 3): ForwardOperator {
+  const plainest = toSpec(plainestLayer(axes));
   const semantics = transposedConvolutionSemantics(axes);
   return {
     ...semantics,
@@ -69,6 +70,7 @@ export function transposedConvolution(axes: 1 | 2 | 3): Operator {
       dilation: intOrList.optional(),
     }) as z.ZodType<Params>,
     arbitrary: rawLayer(axes, ['explicit']).map(toSpec, (spec) => fromSpec(spec as Spec, axes)),
-    twists: twistsOf(semantics.rules, semantics.oddities, toSpec(plainestLayer(axes))),
+    plainest,
+    twists: twistsOf(semantics.rules, semantics.oddities, plainest),
   };
 }

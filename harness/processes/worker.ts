@@ -1,8 +1,8 @@
 import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
-import type { Backend, Call } from '../core/backend.ts';
-import { type InputName, type Inputs, mapInputs, type Params } from '../core/case.ts';
+import type { Backend } from '../core/backend.ts';
+import { gradientOf, type InputName, type Inputs, mapInputs, type OpName, type Params } from '../core/case.ts';
 import { messageOf } from '../core/errors.ts';
 import { fromJsonParams } from '../core/json.ts';
 import { bytesOf, dtypeOf, elementCount, sameShape, type Tensor } from '../core/tensor.ts';
@@ -80,17 +80,23 @@ function malformed(value: unknown): { what: 'shape' | 'dtype'; reason: string } 
 }
 
 async function answer(backend: Backend, frame: Frame): Promise<Buffer> {
-  const call = { op: frame.header.op, params: fromJsonParams(frame.header.params as Params) } as Call;
+  const params = fromJsonParams(frame.header.params as Params);
+  const op = frame.header.op as OpName;
+  const gradient = gradientOf(op);
   const inputs = frame.tensors as unknown as Inputs<Tensor>;
+  const { grad_output: gradOutput, ...operands } = inputs;
   let output: Tensor;
   try {
     if (backend.supports !== undefined) {
-      const shapes = mapInputs(inputs, ({ shape }) => [...shape]);
-      const dtypes = mapInputs(inputs, ({ dtype }) => dtype);
-      const supported = backend.supports({ ...call, shapes, dtypes });
+      const shapes = mapInputs(operands, ({ shape }) => [...shape]);
+      const dtypes = mapInputs(operands, ({ dtype }) => dtype);
+      const supported = backend.supports({ ...(gradient ?? { op }), params, shapes, dtypes });
       if (supported !== true) return encodeFrame(frame.id, { type: 'unsupported', reason: String(supported) });
     }
-    output = await backend.run(call, inputs);
+    if (gradient === null) output = await backend.run({ op, params }, inputs);
+    else if (backend.gradients === undefined) {
+      return encodeFrame(frame.id, { type: 'unsupported', reason: 'the backend has no gradients' });
+    } else output = (await backend.gradients({ ...gradient, params }, operands, gradOutput!))[gradient.by] as Tensor;
   } catch (error) {
     const changed = changedInputs(inputs, frame);
     if (changed.length > 0) return encodeFrame(frame.id, { type: 'side-effect', changed });

@@ -1,5 +1,6 @@
 import {
   type Case,
+  gradientOf,
   type InputName,
   inputNames,
   type JsonNumber,
@@ -41,10 +42,10 @@ export function caseWords({ op, params, inputs }: Case): string {
 }
 
 /** What tensors are called where a call is written down. */
-export const operandNames: Record<InputName, string> = { input: 'x', weight: 'w', bias: 'b' };
+export const operandNames: Record<InputName, string> = { input: 'x', weight: 'w', bias: 'b', grad_output: 'dy' };
 
 /**
- * What a case calls in PyTorch, without its data: F.conv1d(x, w, stride=2). `operand` and `value` say how a tensor and a parameter
+ * What a case calls in PyTorch, without its data: F.conv1d(x, w, stride=2), also where it is that call's gradient. `operand` and `value` say how a tensor and a parameter
  * are spelled.
  */
 export function callText(
@@ -52,18 +53,22 @@ export function callText(
   operand: (name: string) => string,
   value: (value: ParamValue, name: string) => string,
 ): string {
-  const tensors = inputNames.filter((name) => inputs[name] !== undefined).map((name) => operand(operandNames[name]));
+  const tensors = inputNames
+    .filter((name) => inputs[name] !== undefined && name !== 'grad_output')
+    .map((name) => operand(operandNames[name]));
   const rest = Object.entries(params).map(([name, given]) => `${name}=${value(given, name)}`);
-  return `F.${op}(${[...tensors, ...rest].join(', ')})`;
+  return `F.${gradientOf(op)?.op ?? op}(${[...tensors, ...rest].join(', ')})`;
 }
 
-/** What a case calls, for people: F.conv1d(x, w, stride=2). */
+/** What a case calls, for people: F.conv1d(x, w, stride=2), or the gradient by w of F.conv1d(x, w). */
 export function callWords(testCase: Case): string {
-  return callText(
+  const call = callText(
     testCase,
     (name) => name,
     (value, name) => paramWords(name, value),
   );
+  const gradient = gradientOf(testCase.op);
+  return gradient === null ? call : `the gradient by ${operandNames[gradient.by]} of ${call}`;
 }
 
 /** 1234567 as 1,234,567. */

@@ -1,6 +1,7 @@
-import type { Inputs, OpName, Params } from '../core/case.ts';
+import type { ForwardName, Inputs, Params } from '../core/case.ts';
 import { elementCount, type TensorData } from '../core/tensor.ts';
-import type { Oddity, Rule, Semantics, Spec } from './semantics.ts';
+import { forEachProduct } from './products.ts';
+import type { Differentiable, Oddity, Rule, Spec, Visit } from './semantics.ts';
 import {
   axisValues,
   batchOf,
@@ -254,10 +255,18 @@ function featuresOf(spec: Spec, axes: number): string[] {
   return features;
 }
 
+function products(spec: Spec, visit: Visit, axes: number): void {
+  const groups = groupsOf(spec);
+  const [outChannels, inPerGroup] = spec.shapes.weight! as [number, number];
+  const channels = { batch: batchOf(spec, axes), groups, small: outChannels / groups, large: inPerGroup };
+  const sides = windowsOf(spec, axes).map((window) => ({ ...window, small: window.output, large: window.input }));
+  forEachProduct(sides, channels, visit);
+}
+
 /** The convolution over this many spatial axes. */
-export function convolutionSemantics(axes: 1 | 2 | 3): Semantics {
+export function convolutionSemantics(axes: 1 | 2 | 3): Differentiable {
   return {
-    name: `conv${axes}d` as OpName,
+    name: `conv${axes}d` as ForwardName,
     family: 'convolution',
     specUrl: `https://pytorch.org/docs/stable/generated/torch.nn.functional.conv${axes}d.html`,
     inputs: ['input', 'weight', 'bias'],
@@ -272,7 +281,12 @@ export function convolutionSemantics(axes: 1 | 2 | 3): Semantics {
     rounding: {
       taps: (spec) => taps(spec, axes),
       fullTaps: (spec) => spec.shapes.weight![1]! * elementCount(kernelOf(spec)),
+      factors: ['input', 'weight'],
+      addend: 'bias',
+      overPadding: 'weight',
     },
+    products: (spec, visit) => products(spec, visit, axes),
+    gradient: null,
     undefinedBecause: () => null,
     peakElements: (spec) => {
       const padded = windowsOf(spec, axes).map(({ input, before }) => Math.max(1, input) + 2 * before + 1);

@@ -1,7 +1,7 @@
 import type { Inputs, JsonNumber } from '../core/case.ts';
 import { fromJsonNumber } from '../core/json.ts';
 import { type DType, elementCount, largestFloat32, type TensorData } from '../core/tensor.ts';
-import { namesOf, type Oddity, type Rule, type Semantics, type Spec } from './semantics.ts';
+import { type Differentiable, namesOf, type Oddity, type Rule, type Spec } from './semantics.ts';
 import { replaced, withParams, withShapes } from './window.ts';
 
 /*
@@ -102,23 +102,30 @@ function outputShape(spec: Spec): number[] {
   return dimensionsOf(spec).map(outputSize);
 }
 
-function evaluate(spec: Spec, { input }: Inputs<TensorData>): Float64Array {
+/** Calls `visit` with the flat index of every element of the result that is one of the input's, and with that one's. */
+function forEachCopy(spec: Spec, visit: (output: number, input: number) => void): void {
   const shape = spec.shapes.input;
   const from = dimensionsOf(spec).map((axis) => sources(modeOf(spec), axis));
-  const out = new Float64Array(elementCount(outputShape(spec))).fill(paddingValue(spec));
   let at = 0;
-  /** Fills all elements whose index begins with the one that leads to `offset` in the input, or to no element of it. */
-  const fill = (axis: number, offset: number | null): void => {
+  /** All elements whose index begins with the one that leads to `offset` in the input, or to no element of it. */
+  const follow = (axis: number, offset: number | null): void => {
     if (axis === shape.length) {
-      if (offset !== null) out[at] = input[offset]!;
+      if (offset !== null) visit(at, offset);
       at += 1;
       return;
     }
     for (const source of from[axis]!) {
-      fill(axis + 1, offset === null || source === null ? null : offset * shape[axis]! + source);
+      follow(axis + 1, offset === null || source === null ? null : offset * shape[axis]! + source);
     }
   };
-  fill(0, 0);
+  follow(0, 0);
+}
+
+function evaluate(spec: Spec, { input }: Inputs<TensorData>): Float64Array {
+  const out = new Float64Array(elementCount(outputShape(spec))).fill(paddingValue(spec));
+  forEachCopy(spec, (output, from) => {
+    out[output] = input[from]!;
+  });
   return out;
 }
 
@@ -423,7 +430,7 @@ function features(spec: Spec): string[] {
   });
 }
 
-export const padSemantics: Semantics = {
+export const padSemantics: Differentiable = {
   name: 'pad',
   family: 'padding',
   specUrl: 'https://pytorch.org/docs/stable/generated/torch.nn.functional.pad.html',
@@ -437,6 +444,8 @@ export const padSemantics: Semantics = {
   outputShape,
   evaluate,
   rounding: null,
+  products: (spec, visit) => forEachCopy(spec, (output, input) => visit(output, input, 0)),
+  gradient: null,
   undefinedBecause,
   peakElements: (spec) =>
     elementCount(

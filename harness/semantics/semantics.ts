@@ -1,4 +1,4 @@
-import type { InputName, Inputs, OpName, Params } from '../core/case.ts';
+import type { ForwardName, InputName, Inputs, OperandName, OpName, Params } from '../core/case.ts';
 import type { DType, TensorData } from '../core/tensor.ts';
 
 /** A call of an operator without its data: every parameter, spelled as PyTorch takes it, and the tensors' shapes. */
@@ -33,10 +33,16 @@ export interface Oddity {
 
 /** How an operator sums: what bounds the rounding of its results. */
 export interface Rounding {
-  /** The number of terms that are really summed for each element of the output, a bias not counted; the spec keeps all rules. */
+  /** The number of terms that are really summed for each element of the output, `addend` not counted; the spec keeps all rules. */
   taps(spec: Spec): Float64Array;
   /** As many of them as an element has that no padding touches. */
   fullTaps(spec: Spec): number;
+  /** The operands of which each term is a product; one alone is summed as it is. */
+  factors: readonly [InputName, InputName?];
+  /** What is added to each element once, if it is there. */
+  addend?: InputName;
+  /** The factor that an implementation may multiply with the zeros of padding, or skip there. */
+  overPadding?: InputName;
 }
 
 /** What operators of one family share: the definition, the rules, and how they are lowered. */
@@ -72,8 +78,20 @@ export interface Semantics {
   undefinedBecause(spec: Spec): string | null;
   /** An upper bound on the elements that any step of any implementation holds at once, to refuse absurd sizes. */
   peakElements(spec: Spec): number;
+  /** What this is the gradient of, and by which operand; null where it is none. */
+  gradient: { of: Differentiable; by: OperandName } | null;
   /** The features that set this call apart from the plainest one; two failures with the same features look alike. */
   features(spec: Spec): string[];
+}
+
+/** What is called with the flat indices of one product: its result's, its input's and its weight's element (0 where there is none). */
+export type Visit = (output: number, input: number, weight: number) => void;
+
+/** An operator's semantics with what its gradients follow from. */
+export interface Differentiable extends Semantics {
+  name: ForwardName;
+  /** Visits every product that the definition sums. The spec keeps all rules. */
+  products(spec: Spec, visit: Visit): void;
 }
 
 /** Why PyTorch refuses this call, in our words, or null where it takes it. */

@@ -1,6 +1,7 @@
-import type { Inputs, OpName, Params } from '../core/case.ts';
+import type { ForwardName, Inputs, Params } from '../core/case.ts';
 import { elementCount, type TensorData } from '../core/tensor.ts';
-import type { Oddity, Rule, Semantics, Spec } from './semantics.ts';
+import { forEachProduct } from './products.ts';
+import type { Differentiable, Oddity, Rule, Spec, Visit } from './semantics.ts';
 import {
   axisValues,
   batchOf,
@@ -267,10 +268,18 @@ function featuresOf(spec: Spec, axes: number): string[] {
   return features;
 }
 
+function products(spec: Spec, visit: Visit, axes: number): void {
+  const groups = groupsOf(spec);
+  const [inChannels, outPerGroup] = spec.shapes.weight! as [number, number];
+  const channels = { batch: batchOf(spec, axes), groups, small: inChannels / groups, large: outPerGroup };
+  const sides = windowsOf(spec, axes).map((window) => ({ ...window, small: window.input, large: window.output }));
+  forEachProduct(sides, channels, (input, output, weight) => visit(output, input, weight));
+}
+
 /** The transposed convolution over this many spatial axes. */
-export function transposedConvolutionSemantics(axes: 1 | 2 | 3): Semantics {
+export function transposedConvolutionSemantics(axes: 1 | 2 | 3): Differentiable {
   return {
-    name: `conv_transpose${axes}d` as OpName,
+    name: `conv_transpose${axes}d` as ForwardName,
     family: 'transposed convolution',
     specUrl: `https://pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose${axes}d.html`,
     inputs: ['input', 'weight', 'bias'],
@@ -285,7 +294,12 @@ export function transposedConvolutionSemantics(axes: 1 | 2 | 3): Semantics {
     rounding: {
       taps: (spec) => taps(spec, axes),
       fullTaps: (spec) => (spec.shapes.weight![0]! / groupsOf(spec)) * elementCount(kernelOf(spec)),
+      factors: ['input', 'weight'],
+      addend: 'bias',
+      overPadding: 'weight',
     },
+    products: (spec, visit) => products(spec, visit, axes),
+    gradient: null,
     undefinedBecause: () => null,
     peakElements: (spec) => {
       const full = windowsOf(spec, axes).map(

@@ -1,0 +1,42 @@
+import type { OperandName } from '../core/case.ts';
+import { gradientSemantics } from '../semantics/gradient.ts';
+import type { Differentiable, Spec } from '../semantics/semantics.ts';
+import { type ForwardOperator, type Operator, twistsOf } from './operator.ts';
+
+/** With the gradient by its result. */
+function withGradOutput(of: Differentiable, spec: Spec): Spec {
+  return {
+    ...spec,
+    shapes: { ...spec.shapes, grad_output: of.outputShape(spec) },
+    dtypes: { ...spec.dtypes, grad_output: spec.dtypes.input },
+  };
+}
+
+function withoutGradOutput(spec: Spec): Spec {
+  const { grad_output: _, ...shapes } = spec.shapes;
+  const { grad_output: __, ...dtypes } = spec.dtypes;
+  return { ...spec, shapes, dtypes };
+}
+
+/** The plainest layer has one channel, and so has its bias. */
+function withBias({ params, shapes, dtypes }: Spec): Spec {
+  return { params, shapes: { ...shapes, bias: [1] }, dtypes: { ...dtypes, bias: 'float32' } };
+}
+
+/** The gradient of an operator by one of its operands, drawn as the operator is. */
+export function gradient(of: ForwardOperator, by: OperandName): Operator {
+  const semantics = gradientSemantics(of, by);
+  const plainest = withGradOutput(of, by === 'bias' ? withBias(of.plainest) : of.plainest);
+  return {
+    ...semantics,
+    params: of.params,
+    arbitrary: of.arbitrary
+      .filter(({ shapes, dtypes }) => shapes[by] !== undefined && dtypes.input !== 'int32')
+      .map(
+        (spec) => withGradOutput(of, spec),
+        (spec) => withoutGradOutput(spec as Spec),
+      ),
+    plainest,
+    twists: twistsOf(semantics.rules, semantics.oddities, plainest),
+  };
+}
