@@ -1,4 +1,7 @@
+import { gradientOf } from '../core/case.ts';
+import { UsageError } from '../core/errors.ts';
 import { coverageOf, leastTriples, shortfallOf } from '../coverage/coverage.ts';
+import { isForward } from '../operators/index.ts';
 import { coverageLine, coverageText } from '../report/coverage.ts';
 import { type CommonOptions, integerOf, opsOf, seedOf } from './options.ts';
 
@@ -14,6 +17,8 @@ const defaultRuns = 10_000;
 /** What a campaign of each operator would draw; see docs/explanation/coverage.md. Returns the exit code. */
 export function coverage(options: CoverageOptions): number {
   const ops = opsOf(options.op);
+  for (const op of ops)
+    if (!isForward(op)) throw new UsageError(`${op} is drawn as ${gradientOf(op)!.op} is: name that`);
   const seed = seedOf(options);
   const runs = options.runs === undefined ? defaultRuns : integerOf('--runs', options.runs, 1);
   const { stdout, stderr } = process;

@@ -37,6 +37,9 @@ function callOf(what: string, options: ExplainOptions): Call {
   const given = callFlags.find((name) => options[name] !== undefined);
   if (isFile && given !== undefined) throw new UsageError(`${what} is a whole call: leave out --${given}`);
   const call = isFile ? readCase(what, workingFolder()).call : prepare(caseFromFlags(what, options));
+  const { gradient } = call.operator;
+  if (gradient !== null)
+    throw new UsageError(`${call.operator.name} is a gradient: explain ${gradient.of.name} instead`);
   if (call.refusal !== null) throw new UsageError(`PyTorch refuses this call: ${call.refusal.message}`);
   return call;
 }

@@ -9,6 +9,10 @@ export function list(): number {
     const params = [...required, ...Object.entries(defaults).map(([param, value]) => `${param}=${value}`)];
     lines.push(`  ${name.padEnd(18)} ${params.join(' ')}`, `  ${' '.repeat(18)} ${specUrl}`);
   }
+  lines.push('', 'gradients, each an operator of its own to cases: fuzz --gradients');
+  for (const { name, inputs } of operators) {
+    lines.push(`  ${inputs.map((by) => `${name}_grad_${by}`).join(' ')}`);
+  }
   lines.push('', 'backends');
   for (const { name, about } of builtIns) {
     lines.push(`  ${name.padEnd(18)} ${about}${defaultBackends.includes(name) ? '' : ' (only when asked for)'}`);

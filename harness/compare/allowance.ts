@@ -93,10 +93,9 @@ export class Allowances {
   /** Σ|x·w| + |b| over the terms of each sign; built where something overflows. */
   #bySign: { positive: Float64Array; negative: Float64Array } | null = null;
   readonly #integers: boolean;
-  /** A factor that may meet zeros of padding is infinite somewhere, or NaN. */
-  readonly #infiniteOverPadding: boolean;
   readonly #rounding: Rounding;
-  readonly #fullTaps: number;
+  /** With fewer terms an infinite factor may have met a zero of padding. */
+  readonly #definedFrom: number;
 
   constructor(call: Call, rounding: Rounding, arithmetic: Arithmetic) {
     this.#call = call;
@@ -113,10 +112,14 @@ export class Allowances {
     this.#taps = rounding.taps(call.spec);
     const tensors = Object.values(call.tensors);
     this.#integers = tensors.every(({ data }) => (data as Float64Array).every(Number.isInteger));
-    const padded = rounding.overPadding && call.tensors[rounding.overPadding];
-    this.#infiniteOverPadding = padded !== undefined && !(padded.data as Float64Array).every(Number.isFinite);
     this.#rounding = rounding;
-    this.#fullTaps = rounding.fullTaps(call.spec);
+    this.#definedFrom = Math.max(
+      0,
+      ...Object.entries(rounding.unpadded(call.spec)).map(([factor, terms]) => {
+        const { data } = call.tensors[factor as InputName]!;
+        return (data as Float64Array).every(Number.isFinite) ? 0 : terms;
+      }),
+    );
     const tiny = (value: number) => (Math.abs(value) < this.#format.smallestNormal ? Math.abs(value) : 0);
     const anyTiny = tensors.some(({ data }) => (data as Float64Array).some((value) => tiny(value) !== 0));
     this.#denormal = null;
@@ -138,7 +141,7 @@ export class Allowances {
     if (roundings * unitRoundoff >= 0.5) return { kind: 'undefined' };
     const relative = amplification * gamma(roundings, unitRoundoff) + gamma(terms, 2 ** -53);
     // 0·∞ over padding is NaN where an implementation multiplies the padding's zeros, and nothing where it skips them.
-    if (this.#infiniteOverPadding && this.#taps[i]! < this.#fullTaps) return { kind: 'undefined' };
+    if (this.#taps[i]! < this.#definedFrom) return { kind: 'undefined' };
     if (magnitude * (1 + relative) > largest) {
       return this.#overflowsInAnyOrder(i, want, relative) ? { kind: 'same class' } : { kind: 'undefined' };
     }

@@ -27,9 +27,13 @@ function arrayText(tensor: Tensor): string {
 /** The call of PyTorch as the oracle makes it: floating tensors in float64, where they all have one dtype. */
 function torchCall({ call }: Finding): string {
   const dtypes = new Set(Object.values(call.spec.dtypes));
-  const asGiven = call.operator.rounding === null || dtypes.size > 1;
+  const asGiven = call.operator.family === 'padding' || dtypes.size > 1;
   const operand = (name: string) => `torch.from_numpy(${name})${asGiven ? '' : '.double()'}`;
-  return callText(call.case, operand, pythonValue);
+  const { gradient } = call.operator;
+  if (gradient === null) return callText(call.case, operand, pythonValue);
+  const by = operandNames[gradient.by];
+  const differentiated = callText(call.case, (name) => (name === by ? 't' : operand(name)), pythonValue);
+  return `torch.autograd.functional.vjp(lambda t: ${differentiated}, ${operand(by)}, ${operand(operandNames.grad_output)})[1]`;
 }
 
 function pythonValue(value: number | string | readonly number[], name: string): string {
@@ -77,6 +81,7 @@ function recordedProgram(finding: Finding): Program {
 function tensorflowProgram(finding: Finding): Program | null {
   const { call, backend, mismatch, got } = finding;
   if (backend.runtime !== 'node' || !backend.name.endsWith('-native') || finding.before.length > 0) return null;
+  if (call.operator.gradient !== null) return null;
   const native = nativeCallOf(call.operator, normalSpec(call));
   const expression = typeof native === 'string' ? null : tensorflowCall(native, call);
   const refuses = mismatch.kind === 'acceptance' && got.kind === 'rejected';

@@ -55,7 +55,9 @@ const release = '4.22.0';
 /** The programs that may show a finding, the best first. */
 export function typescriptPrograms(finding: Finding): Program[] {
   const { runtime } = finding.backend;
-  const ways = runtime === null ? [] : [nativeWay(finding), ...loweredWays(finding)];
+  // What the lowering does for a gradient is no printed function.
+  const isPrinted = runtime !== null && finding.call.operator.gradient === null;
+  const ways = !isPrinted ? [] : [nativeWay(finding), ...loweredWays(finding)];
   const live = ways.filter((way) => way !== null).map((way) => liveProgram(finding, runtimes[runtime!], way));
   return [...live, recordedProgram(finding)];
 }
@@ -254,8 +256,8 @@ function recordedProgram(finding: Finding): Program {
   const { call, backend, mismatch } = finding;
   const who = `${backend.name} ${backend.version}`;
   const [wanted, got] = [wantedOf(finding), gotOf(finding)];
-  const written =
-    call.strictOnly || call.spec.dtypes.input === 'float64' ? null : writtenLowered(call, call.operator.name);
+  const isPrinted = !call.strictOnly && call.spec.dtypes.input !== 'float64' && call.operator.gradient === null;
+  const written = !isPrinted ? null : writtenLowered(call, call.operator.name);
   const compute =
     written === null
       ? []

@@ -280,10 +280,9 @@ export function convolutionSemantics(axes: 1 | 2 | 3): Differentiable {
     evaluate: (spec, inputs) => evaluate(spec, inputs, axes),
     rounding: {
       taps: (spec) => taps(spec, axes),
-      fullTaps: (spec) => spec.shapes.weight![1]! * elementCount(kernelOf(spec)),
+      unpadded: (spec) => ({ weight: spec.shapes.weight![1]! * elementCount(kernelOf(spec)) }),
       factors: ['input', 'weight'],
       addend: 'bias',
-      overPadding: 'weight',
     },
     products: (spec, visit) => products(spec, visit, axes),
     gradient: null,

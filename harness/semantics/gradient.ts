@@ -20,13 +20,6 @@ function factorsOf({ family }: Semantics, by: OperandName): Rounding['factors'] 
   return ['grad_output', by === 'input' ? 'weight' : 'input'];
 }
 
-/** The factor that may meet zeros of padding: of a kernel's gradient, the one on the side of the windows that is not padded. */
-function overPaddingOf({ family }: Semantics, by: OperandName): InputName | undefined {
-  if (by === 'bias' || family === 'padding') return undefined;
-  if (by === 'input') return 'weight';
-  return family === 'convolution' ? 'grad_output' : 'input';
-}
-
 /** The call of the operator itself. */
 function forwardOf(spec: Spec): Spec {
   const { grad_output: _, ...shapes } = spec.shapes;
@@ -114,7 +107,6 @@ function tapsOf(of: Differentiable, by: OperandName, spec: Spec): Float64Array {
 
 /** The gradient of an operator by one of its operands, as an operator of its own, which also takes `grad_output`. */
 export function gradientSemantics(of: Differentiable, by: OperandName): Semantics {
-  const overPadding = overPaddingOf(of, by);
   const { products: _, ...inherited } = of;
   return {
     ...inherited,
@@ -126,24 +118,27 @@ export function gradientSemantics(of: Differentiable, by: OperandName): Semantic
     evaluate: (spec, inputs) => evaluate(of, by, spec, inputs),
     rounding: {
       taps: (spec) => tapsOf(of, by, spec),
-      fullTaps: (spec) => fullTaps(of, by, spec),
       factors: factorsOf(of, by),
-      ...(overPadding === undefined ? {} : { overPadding }),
+      unpadded: (spec) => unpadded(of, by, spec),
     },
     gradient: { of, by },
   };
 }
 
-/** As many products as an element has that no padding touches. */
-function fullTaps({ family, unbatchedRank }: Semantics, by: OperandName, { shapes, params }: Spec): number {
-  if (by === 'bias' || family === 'padding') return 0;
+/**
+ * Where an infinite factor may meet a zero of padding. An element of a kernel's gradient is a sum over positions: of the results of a
+ * convolution, whose input is padded. A transposed convolution may be computed by padding on either side, so that each factor has
+ * to be met everywhere by one that is there.
+ */
+function unpadded(of: Semantics, by: OperandName, { shapes, params }: Spec): Partial<Record<InputName, number>> {
+  if (by === 'bias' || of.family === 'padding') return {};
   const [channels, perGroup, ...kernel] = shapes.weight! as [number, number, ...number[]];
-  if (by === 'weight') {
-    // Every position of the side on which each element meets a tap once.
-    const small = family === 'convolution' ? shapes.grad_output! : shapes.input;
-    const spatial = elementCount(small.slice(1 - unbatchedRank!));
-    return small.length === unbatchedRank ? spatial : small[0]! * spatial;
+  const isTransposed = of.family === 'transposed convolution';
+  if (by === 'input') {
+    return { weight: (isTransposed ? perGroup : channels / (params.groups as number)) * elementCount(kernel) };
   }
-  const summed = family === 'convolution' ? channels / (params.groups as number) : perGroup;
-  return summed * elementCount(kernel);
+  const positions = (shape: readonly number[]) =>
+    elementCount(shape.slice(1 - of.unbatchedRank!)) * (shape.length === of.unbatchedRank ? 1 : shape[0]!);
+  const results = { grad_output: positions(shapes.grad_output!) };
+  return isTransposed ? { ...results, input: positions(shapes.input) } : results;
 }

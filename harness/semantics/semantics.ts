@@ -35,14 +35,15 @@ export interface Oddity {
 export interface Rounding {
   /** The number of terms that are really summed for each element of the output, `addend` not counted; the spec keeps all rules. */
   taps(spec: Spec): Float64Array;
-  /** As many of them as an element has that no padding touches. */
-  fullTaps(spec: Spec): number;
   /** The operands of which each term is a product; one alone is summed as it is. */
   factors: readonly [InputName, InputName?];
   /** What is added to each element once, if it is there. */
   addend?: InputName;
-  /** The factor that an implementation may multiply with the zeros of padding, or skip there. */
-  overPadding?: InputName;
+  /**
+   * The factors that an implementation may multiply with zeros of padding, or skip there, each with the number of terms that an
+   * element has where that does not happen.
+   */
+  unpadded(spec: Spec): Partial<Record<InputName, number>>;
 }
 
 /** What operators of one family share: the definition, the rules, and how they are lowered. */
