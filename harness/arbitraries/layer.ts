@@ -46,6 +46,13 @@ const tinyChannels: fc.Arbitrary<Channels> = fc.record({
   outChannels: fc.constant(1),
 });
 
+/** So many channels that each element is a sum of hundreds or thousands of products, for one or two output channels. */
+const deepChannels: fc.Arbitrary<Channels> = fc.record({
+  groups: fc.constant(1),
+  inChannels: fc.integer({ min: 7, max: 12 }).chain((bits) => fc.integer({ min: 2 ** (bits - 1), max: 2 ** bits })),
+  outChannels: fc.integer({ min: 1, max: 2 }),
+});
+
 /** About how many products a layer sums, as a convolution or, with longer outputs, as a transposed one. */
 function workOf({ axes, batch, groups, inChannels, outChannels }: RawLayer): number {
   const along = axes.map((axis) => {
@@ -101,13 +108,14 @@ function anyLayer(axes: number, modes: readonly PaddingMode[]): fc.Arbitrary<Raw
 
 /**
  * Layers with `axes` spatial axes, padded in one of these ways. One in ten is tiny: what happens at size 1 would hardly be met
- * otherwise.
+ * otherwise. One in a hundred is tiny and deep: long sums go wrong in ways of their own.
  */
 export function rawLayer(axes: 1 | 2 | 3, modes: readonly PaddingMode[]): fc.Arbitrary<RawLayer> {
   const tinyAxes = fc.tuple(...new Array<typeof tinyAxis>(axes).fill(tinyAxis));
   const drawn = fc.oneof(
-    { arbitrary: layerOf(modes, rawAxes(axes), rawChannels(axes)), weight: 9 },
-    { arbitrary: layerOf(modes, tinyAxes, tinyChannels), weight: 1 },
+    { arbitrary: layerOf(modes, rawAxes(axes), rawChannels(axes)), weight: 89 },
+    { arbitrary: layerOf(modes, tinyAxes, tinyChannels), weight: 10 },
+    { arbitrary: layerOf(modes, tinyAxes, deepChannels), weight: 1 },
   );
   return shrinksLike(drawn, anyLayer(axes, modes));
 }

@@ -19,6 +19,12 @@ function rounded(value: number, bits: number): number {
   return Math.round(value / unit) * unit;
 }
 
+/** Only so many channels of the input are summed, of all that there are. */
+function upTo(s: Scene, kept: (channels: number) => number): Tensor {
+  const most = kept(s.input.shape[1]!);
+  return s.right({}, { input: mapped(s.input, (v, index) => (index[1]! < most ? v : 0)) });
+}
+
 export const numberMutants: readonly Mutant[] = [
   mutant('operands as float16', layers, (s) =>
     through(s, (v) => (Math.abs(v) > 65504 ? Math.sign(v) * Infinity : rounded(v, 11))),
@@ -46,6 +52,10 @@ export const numberMutants: readonly Mutant[] = [
     s.input.data.includes(0) ? s.right({}, { weight: mapped(s.weight, (v) => (Number.isNaN(v) ? 0 : v)) }) : s.right(),
   ),
   mutant('operands below 1e-6 taken for 0', layers, (s) => through(s, (v) => (Math.abs(v) < 1e-6 ? 0 : v))),
+  mutant('channels beyond the 256th left out', layers, (s) => upTo(s, () => 256)),
+  mutant('beyond 128 channels, what fills no block of 128 left out', layers, (s) =>
+    upTo(s, (channels) => (channels > 128 ? channels - (channels % 128) : channels)),
+  ),
   mutant('negative results cut off, as by a fused ReLU', layers, (s) => onResult(s, (v) => (v < 0 ? 0 : v))),
   mutant('results above 6 cut off, as by a fused ReLU6', layers, (s) => onResult(s, (v) => (v > 6 ? 6 : v))),
   mutant('a little is added, as of a batch normalisation', layers, (s) => onResult(s, (v) => v + 1e-5)),
