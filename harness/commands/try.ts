@@ -1,11 +1,9 @@
 import { type Case, caseSchema, type Values, valuesKinds } from '../core/case.ts';
 import { UsageError } from '../core/errors.ts';
-import type { DType } from '../core/tensor.ts';
 import { prepare } from '../operators/call.ts';
 import { isOperator, operatorOf } from '../operators/index.ts';
 import type { Operator } from '../operators/operator.ts';
 import { caseWords } from '../report/words.ts';
-import { refusalOf, type Semantics, type Spec } from '../semantics/semantics.ts';
 import { parseCase } from '../store/caseFile.ts';
 import { readKnownIssues } from '../store/knownIssues.ts';
 import { reportFor, withSession } from './context.ts';
@@ -98,19 +96,17 @@ export function caseFromFlags(op: string, options: CaseOptions): Case {
   if (shapes.weight === undefined && operator.inputs.includes('weight')) {
     throw new UsageError('--weight is missing: give the shape, such as --weight 1,2,3');
   }
-  if (operator.gradient !== null) shapes.grad_output = resultShape(operator.gradient.of, params, shapes, options.dtype);
+  if (operator.gradient !== null) {
+    // As the result; where PyTorch refuses the call, any will do.
+    const { of } = operator.gradient;
+    const { spec, refusal } = prepare(caseFromFlags(of.name, options));
+    shapes.grad_output = refusal === null ? of.outputShape(spec) : shapes.input!;
+  }
   const tensors = Object.entries(shapes).map(([name, shape], offset) => {
     const data = { kind: 'seeded', values: options.values as Values, seed: seed + offset };
     return [name, { dtype: options.dtype, shape, data }];
   });
   return parseCase({ schema: caseSchema, op, params, inputs: Object.fromEntries(tensors) }, op);
-}
-
-/** The shape of an operator's result, which the gradient by it has too; the input's where PyTorch refuses the call anyway. */
-function resultShape(of: Semantics, params: object, shapes: Record<string, number[]>, dtype: string): number[] {
-  const dtypes = Object.fromEntries(Object.keys(shapes).map((name) => [name, dtype as DType]));
-  const spec = { params: { ...of.defaults, ...params }, shapes, dtypes } as unknown as Spec;
-  return refusalOf(of.rules, spec) === null ? of.outputShape(spec) : shapes.input!;
 }
 
 /** Runs one case from flags. Returns the exit code. */

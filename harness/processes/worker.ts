@@ -96,7 +96,7 @@ async function answer(backend: Backend, frame: Frame): Promise<Buffer> {
     if (gradient === null) output = await backend.run({ op, params }, inputs);
     else if (backend.gradients === undefined) {
       return encodeFrame(frame.id, { type: 'unsupported', reason: 'the backend has no gradients' });
-    } else output = (await backend.gradients({ ...gradient, params }, operands, gradOutput!))[gradient.by] as Tensor;
+    } else output = (await backend.gradients({ ...gradient, params }, operands, gradOutput!))?.[gradient.by] as Tensor;
   } catch (error) {
     const changed = changedInputs(inputs, frame);
     if (changed.length > 0) return encodeFrame(frame.id, { type: 'side-effect', changed });
