@@ -33,7 +33,6 @@ interface Layer {
   input: Tensor;
   weight: Tensor;
   bias: Tensor | undefined;
-  axes: number;
   groups: number;
   isTransposed: boolean;
   /** With its batch axis. */
@@ -50,7 +49,6 @@ function layerOf(call: Call): Layer | null {
     input,
     weight: weight!,
     bias,
-    axes: input.shape.length - 2,
     groups: normalised!.groups as number,
     isTransposed: operator.family === 'transposed convolution',
     outputShape: operator.outputShape(normalSpec(call)),
@@ -100,6 +98,16 @@ function scaled(tensor: Tensor, factor: number): Tensor {
 function elementAt({ data, shape }: Tensor, index: readonly number[]): number {
   const isInside = index.every((at, axis) => at >= 0 && at < shape[axis]!);
   return isInside ? data[flatIndex(index, shape)]! : 0;
+}
+
+/** A layer's input in a larger one of zeros, so far from the beginning of each spatial axis. */
+function placed(input: Tensor, shape: readonly number[], before: readonly number[]): Tensor {
+  return filled(shape, input.dtype, (index) =>
+    elementAt(
+      input,
+      index.map((at, axis) => at - (before[axis - 2] ?? 0)),
+    ),
+  );
 }
 
 function paddingOf({ params, weight, isTransposed }: Layer): { before: number; after: number }[] {
@@ -161,12 +169,7 @@ const shifted: Relation = {
     const moves = isTransposed ? strides : strides.map(() => 1);
     const longer = (shape: readonly number[], widths: readonly number[]) =>
       shape.map((size, axis) => size + (widths[axis - 2] ?? 0));
-    const moved = filled(longer(input.shape, by), input.dtype, (index) =>
-      elementAt(
-        input,
-        index.map((at, axis) => at - (by[axis - 2] ?? 0)),
-      ),
-    );
+    const moved = placed(input, longer(input.shape, by), by);
     const shape = longer(outputShape, moves);
     return {
       cases: [layerCase(layer, { input: moved })],
@@ -233,11 +236,10 @@ const padded: Relation = {
         const { before, after } = widths[axis - 2] ?? { before: 0, after: 0 };
         return size + before + after;
       });
-      const wide = filled(shape, input.dtype, (index) =>
-        elementAt(
-          input,
-          index.map((at, axis) => at - (widths[axis - 2]?.before ?? 0)),
-        ),
+      const wide = placed(
+        input,
+        shape,
+        widths.map(({ before }) => before),
       );
       return {
         cases: [layerCase(layer, { input: wide, params: { ...params, padding: none } })],
@@ -291,11 +293,10 @@ const longerKernel: Relation = {
     }
     const widths = paddingOf(layer);
     const wide = longer(input.shape, (axis) => widths[axis]!.before + widths[axis]!.after + dilations[axis]!);
-    const roomy = filled(wide, input.dtype, (index) =>
-      elementAt(
-        input,
-        index.map((at, axis) => at - (widths[axis - 2]?.before ?? 0)),
-      ),
+    const roomy = placed(
+      input,
+      wide,
+      widths.map(({ before }) => before),
     );
     const plain = { ...params, padding: widths.map(() => 0) };
     return { cases: [layerCase(layer, { input: roomy, weight: kernel, params: plain })], links: (i) => [[0, i, 1]] };

@@ -1,5 +1,5 @@
 import type { OperandName } from '../core/case.ts';
-import { gradientSemantics } from '../semantics/gradient.ts';
+import { forwardOf, gradientSemantics } from '../semantics/gradient.ts';
 import type { Differentiable, Spec } from '../semantics/semantics.ts';
 import { type ForwardOperator, type Operator, twistsOf } from './operator.ts';
 
@@ -10,12 +10,6 @@ function withGradOutput(of: Differentiable, spec: Spec): Spec {
     shapes: { ...spec.shapes, grad_output: of.outputShape(spec) },
     dtypes: { ...spec.dtypes, grad_output: spec.dtypes.input },
   };
-}
-
-function withoutGradOutput(spec: Spec): Spec {
-  const { grad_output: _, ...shapes } = spec.shapes;
-  const { grad_output: __, ...dtypes } = spec.dtypes;
-  return { ...spec, shapes, dtypes };
 }
 
 /** The plainest layer has one channel, and so has its bias. */
@@ -34,7 +28,7 @@ export function gradient(of: ForwardOperator, by: OperandName): Operator {
       .filter(({ shapes, dtypes }) => shapes[by] !== undefined && dtypes.input !== 'int32')
       .map(
         (spec) => withGradOutput(of, spec),
-        (spec) => withoutGradOutput(spec as Spec),
+        (spec) => forwardOf(spec as Spec),
       ),
     plainest,
     twists: twistsOf(semantics.rules, semantics.oddities, plainest),

@@ -21,7 +21,7 @@ function factorsOf({ family }: Semantics, by: OperandName): Rounding['factors'] 
 }
 
 /** The call of the operator itself. */
-function forwardOf(spec: Spec): Spec {
+export function forwardOf(spec: Spec): Spec {
   const { grad_output: _, ...shapes } = spec.shapes;
   const { grad_output: __, ...dtypes } = spec.dtypes;
   return { params: spec.params, shapes, dtypes };
