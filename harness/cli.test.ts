@@ -884,6 +884,58 @@ describe('a bug: found, shrunk, saved, replayed, mended', () => {
   });
 });
 
+describe.each(['reference', 'none'])('where no PyTorch is at hand, with --oracle %s', (oracle) => {
+  const store = join(folder, `without-${oracle}`);
+  const env = { CONVDIFF_PYTHON: '/nonexistent/python' };
+  const fuzz = (fixture: string, runs: number) => {
+    const about = [
+      '--oracle',
+      oracle,
+      '--op',
+      'conv_transpose1d',
+      '--seed',
+      '2',
+      '--runs',
+      `${runs}`,
+      '--store',
+      store,
+    ];
+    return jsonl(['fuzz', '--backend', join(bugs, `${fixture}.mjs`), ...about], { env });
+  };
+
+  test('what is right is not reported, whatever it is asked', async () => {
+    const { exit, found, summary } = await fuzz('correct', 1000);
+    expect({ exit, found }).toEqual({ exit: 0, found: [] });
+    expect(summary.comparisons).toBeGreaterThan(900);
+  });
+
+  test('a bug is found and shrunk, a bug that needs a history as well, and replayed by the same oracle', async () => {
+    for (const fixture of ['off-by-one-padding', 'stale-cache']) {
+      const { exit, found } = await fuzz(fixture, 200);
+      expect(exit).toBe(1);
+      for (const one of found) {
+        expect(one).toMatchObject({ kind: 'value' });
+        expect(one.elements).toBeLessThanOrEqual(10);
+        expect(JSON.parse(readFileSync(one.file, 'utf8'))).toMatchObject({ oracle, shrunk: true });
+      }
+    }
+    const { exit, results, summary } = await jsonl(['replay', '--store', store], { env });
+    expect(exit).toBe(1);
+    expect(results.map(({ verdict }) => verdict)).toEqual(results.map(() => 'mismatch'));
+    expect(summary.cases).toBe(readdirSync(store).length);
+  });
+
+  test('a program that shows it needs PyTorch', async () => {
+    const file = join(store, readdirSync(store)[0]!);
+    expectComplaint(await convdiff(['repro', file, '--lang', 'python'], { env }), 3, 'CONVDIFF_PYTHON');
+  });
+
+  test('with PyTorch, what was found without it is replayed as well', async () => {
+    const { exit } = await jsonl(['replay', '--store', store, '--oracle', 'pytorch']);
+    expect(exit).toBe(1);
+  });
+});
+
 test('an empty store is undecided', async () => {
   const { exit, results, summary } = await jsonl(['replay', '--store', 'nothing-there']);
   expect({ exit, results }).toEqual({ exit: 4, results: [] });

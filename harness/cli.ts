@@ -12,6 +12,7 @@ import { repro } from './commands/repro.ts';
 import { setup } from './commands/setup.ts';
 import { tryCase } from './commands/try.ts';
 import { HarnessError, UsageError } from './core/errors.ts';
+import { oracleNames } from './core/outcome.ts';
 import { libraries } from './lowering/print.ts';
 import { languages } from './repro/programs.ts';
 
@@ -45,6 +46,7 @@ function running(command: Command): Command {
   return command
     .option('--backend <names>', 'backends by name or module path; may be repeated or take commas', list)
     .option('--case-timeout <duration>', 'how long a single case may take (default: 2s)')
+    .addOption(new Option('--oracle <name>', 'whose word counts (default: pytorch)').choices(oracleNames))
     .addOption(format());
 }
 

@@ -266,6 +266,7 @@ export class Campaign {
   }
 
   #counterexample(drawn: Drawn, contender: Contender, failure: Failure, shrunk: boolean): Counterexample {
+    const { session, seed, store } = this.#options;
     const signature = signatureOf(failure.call, contender.name, failure.mismatch, failure.before.length > 0);
     return {
       schema: counterexampleSchema,
@@ -280,8 +281,9 @@ export class Campaign {
       case: failure.call.case,
       before: failure.before,
       shrunk,
-      found: { seed: this.#options.seed, batch: drawn.batch, index: drawn.index },
-      ...(contender.module === null ? {} : { module: relative(this.#options.store.folder, contender.module) }),
+      found: { seed, batch: drawn.batch, index: drawn.index },
+      ...(session.oracle.name === 'pytorch' ? {} : { oracle: session.oracle.name }),
+      ...(contender.module === null ? {} : { module: relative(store.folder, contender.module) }),
     };
   }
 

@@ -1,4 +1,4 @@
-import { judge } from '../compare/judge.ts';
+import type { Opinion } from '../compare/judge.ts';
 import { unsteadiness } from '../compare/repeat.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { Verdict } from '../core/verdict.ts';
@@ -8,9 +8,9 @@ import type { Oracle } from './oracle.ts';
 import { type Contender, historyFor, requestFor } from './session.ts';
 import { outcomesAlone } from './trial.ts';
 
-/** What a case comes to now: the oracle's outcome, the backend's (null where its turn did not come), and the verdict. */
+/** What a case comes to now: what the oracle has to say, the backend's outcome (null where its turn did not come), and the verdict. */
 export interface Rerun {
-  want: Outcome;
+  opinion: Opinion;
   got: Outcome | null;
   verdict: Verdict;
 }
@@ -22,18 +22,22 @@ export async function replayOn(
   oracle: Oracle,
 ): Promise<Rerun> {
   const call = prepare(testCase);
-  const want = await oracle.run(call);
+  const opinion = oracle.consult(call);
   const request = requestFor(call, contender);
-  const judged = (got: Outcome): Rerun => ({ want, got, verdict: judge(call, want, got, contender.traits) });
-  if ('kind' in request) return judged(request);
+  if ('kind' in request) return { opinion, got: request, verdict: await opinion.of(request, [], contender.traits) };
   const isUnsteady = kind === 'unstable';
   const timeout_ms = contender.runner.options.caseTimeout_ms;
-  const outcomes = await outcomesAlone(contender, historyFor(before, contender), request, { isUnsteady, timeout_ms });
-  if (outcomes.length === 0) {
-    return { want, got: null, verdict: { verdict: 'unknown', reason: "the process died before the case's turn" } };
+  const { own, related } = await outcomesAlone(contender, historyFor(before, contender), request, {
+    related: opinion.related,
+    isUnsteady,
+    timeout_ms,
+  });
+  if (own.length === 0) {
+    return { opinion, got: null, verdict: { verdict: 'unknown', reason: "the process died before the case's turn" } };
   }
-  const differing = isUnsteady ? unsteadiness(outcomes) : null;
-  if (differing !== null) return { want, got: outcomes[0]!, verdict: differing };
-  const reruns = outcomes.map(judged);
+  const differing = isUnsteady ? unsteadiness(own) : null;
+  if (differing !== null) return { opinion, got: own[0]!, verdict: differing };
+  const reruns: Rerun[] = [];
+  for (const got of own) reruns.push({ opinion, got, verdict: await opinion.of(got, related, contender.traits) });
   return reruns.find(({ verdict }) => verdict.verdict === 'mismatch') ?? reruns[0]!;
 }

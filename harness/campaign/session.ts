@@ -2,17 +2,17 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ensure } from '../../scripts/setup.mjs';
-import { builtIns, moduleLaunch, oracleNeeds } from '../backends/index.ts';
+import { builtIns, moduleLaunch } from '../backends/index.ts';
 import type { BackendTraits } from '../compare/compare.ts';
-import { judge } from '../compare/judge.ts';
+import type { Opinion } from '../compare/judge.ts';
 import type { Case } from '../core/case.ts';
 import { HarnessError, UsageError } from '../core/errors.ts';
-import type { Outcome } from '../core/outcome.ts';
+import type { OracleName, Outcome } from '../core/outcome.ts';
 import type { Verdict } from '../core/verdict.ts';
 import { type Call, prepare } from '../operators/call.ts';
 import { type Launch, StartError } from '../processes/channel.ts';
 import { type Answer, Benched, type Request, Runner } from '../processes/runner.ts';
-import { Oracle } from './oracle.ts';
+import { needsOf, type Oracle, openOracle } from './oracle.ts';
 import { backendRequest } from './request.ts';
 
 /** After so many deaths in a campaign a backend is left out of the rest. */
@@ -49,6 +49,8 @@ export interface SessionOptions {
   caseTimeout_ms: number;
   /** Where relative paths of backend modules begin. */
   cwd: string;
+  /** Whose word counts; PyTorch's where nobody says otherwise. */
+  oracle?: OracleName | undefined;
 }
 
 /** What a backend's process is asked, or what the harness answers on its behalf. */
@@ -60,12 +62,17 @@ export function requestFor(call: Call, contender: Pick<Contender, 'traits' | 'in
   return backendRequest(call, contender.index);
 }
 
+export function isRequest(asked: Request | Outcome): asked is Request {
+  return !('kind' in asked);
+}
+
 /** Earlier cases as they went to a backend's process, without those that never reached it. */
 export function historyFor(before: readonly Case[], contender: Contender): Request[] {
-  return before
-    .map((earlier) => requestFor(prepare(earlier), contender))
-    .filter((earlier): earlier is Request => !('kind' in earlier));
+  return before.map((earlier) => requestFor(prepare(earlier), contender)).filter(isRequest);
 }
+
+/** What becomes of a related call whose turn does not come. */
+export const unanswered: Outcome = { kind: 'unsupported', reason: 'the process had died' };
 
 /** Whether a word given for a backend means a file. */
 function isPath(name: string): boolean {
@@ -155,15 +162,15 @@ export class Session {
   }
 
   /** Sets up what is missing and starts everything. Throws UsageError or HarnessError. */
-  static async open({ backends, caseTimeout_ms, cwd }: SessionOptions): Promise<Session> {
+  static async open({ backends, caseTimeout_ms, cwd, oracle = 'pytorch' }: SessionOptions): Promise<Session> {
     const names = [...new Set(backends)];
     for (const name of names) checkName(name, cwd);
     const needs = builtIns.filter(({ name }) => names.includes(name)).flatMap((backend) => backend.needs);
-    await ensure([...oracleNeeds, ...needs]);
-    const oracle = settle([Oracle.open(caseTimeout_ms)]);
+    await ensure([...needsOf(oracle), ...needs]);
+    const opening = settle([openOracle(oracle, caseTimeout_ms)]);
     const opened = await settle(names.map((name) => contendersOf(name, cwd, caseTimeout_ms)));
     const contenders = opened.values.flat();
-    const { values: oracles, error } = await oracle;
+    const { values: oracles, error } = await opening;
     try {
       if (opened.error !== null) throw opened.error;
       if (error !== null) throw error;
@@ -178,16 +185,10 @@ export class Session {
 
   /** The verdicts of one call, of every backend that has not been benched. Throws HarnessError. */
   async judge(call: Call, contenders: readonly Contender[] = this.contenders): Promise<Judgement[]> {
+    const opinion = this.oracle.consult(call);
     const asked = contenders.filter(({ runner }) => !runner.benched);
-    const [want, ...answers] = await Promise.all([this.oracle.run(call), ...asked.map((one) => ask(call, one))]);
-    const judgements: Judgement[] = [];
-    for (const [i, contender] of asked.entries()) {
-      const answer = answers[i];
-      if (answer === null || answer === undefined) continue;
-      const verdict = judge(call, want, answer.outcome, contender.traits);
-      judgements.push({ contender, outcome: answer.outcome, verdict, before: answer.before, past: answer.past });
-    }
-    return judgements;
+    const judgements = await Promise.all(asked.map((contender) => judgement(call, opinion, contender)));
+    return judgements.filter((one) => one !== null);
   }
 
   /** Ends all processes; backends that have nothing to do get to dispose of what they hold. */
@@ -195,6 +196,21 @@ export class Session {
     this.oracle.close();
     await Promise.all(this.contenders.map(({ runner }) => runner.finish()));
   }
+}
+
+/** A backend's verdict on a call, or null where it is benched by now. */
+async function judgement(call: Call, opinion: Opinion, contender: Contender): Promise<Judgement | null> {
+  const asked = ask(call, contender);
+  const related = await Promise.all(opinion.related.map((one) => ask(one, contender)));
+  const answer = await asked;
+  if (answer === null) return null;
+  const { outcome, before, past } = answer;
+  const verdict = await opinion.of(
+    outcome,
+    related.map((one) => one?.outcome ?? unanswered),
+    contender.traits,
+  );
+  return { contender, outcome, verdict, before, past };
 }
 
 /** A backend's answer, or null where it is benched by now. */

@@ -1,11 +1,11 @@
-import { judge } from '../compare/judge.ts';
+import type { Opinion } from '../compare/judge.ts';
 import { unsteadiness } from '../compare/repeat.ts';
 import type { Case } from '../core/case.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { type Call, prepare } from '../operators/call.ts';
 import { type Request, Runner, runFresh } from '../processes/runner.ts';
 import type { Oracle } from './oracle.ts';
-import { type Contender, historyFor, requestFor } from './session.ts';
+import { type Contender, historyFor, isRequest, requestFor, unanswered } from './session.ts';
 import { lockOf, type Mismatch } from './signature.ts';
 
 /** A failure under investigation: a call, what was wrong with it, and what has to run before it in the same process. */
@@ -21,21 +21,32 @@ const hangTimeout_ms = 400;
 /** A case whose runs differ is run so often in one process. */
 const unsteadyRuns = 10;
 
+/** What a case and those that are related to it come to in one process. */
+interface Outcomes {
+  /** Of every run of the case; none where the process died before its turn. */
+  own: Outcome[];
+  related: Outcome[];
+}
+
 /**
  * What a case comes to in a process of its own, after others: once, or where its runs are to be compared ten times, and beside a
- * process without that history. None where the process dies before the case's turn.
+ * process without that history.
  */
 export async function outcomesAlone(
-  { launch }: Contender,
+  contender: Contender,
   history: readonly Request[],
   request: Request,
-  { isUnsteady, timeout_ms }: { isUnsteady: boolean; timeout_ms: number },
-): Promise<Outcome[]> {
-  const run = (earlier: readonly Request[], times: number) =>
-    runFresh(launch, earlier, new Array<Request>(times).fill(request), timeout_ms);
-  const outcomes = await run(history, isUnsteady ? unsteadyRuns : 1);
-  if (!isUnsteady || history.length === 0 || outcomes.length === 0) return outcomes;
-  return [...outcomes, ...(await run([], 1))];
+  { related, isUnsteady, timeout_ms }: { related: readonly Call[]; isUnsteady: boolean; timeout_ms: number },
+): Promise<Outcomes> {
+  const times = isUnsteady ? unsteadyRuns : 1;
+  const asked = related.map((call) => requestFor(call, contender));
+  const requests = [...new Array<Request>(times).fill(request), ...asked.filter(isRequest)];
+  const outcomes = await runFresh(contender.launch, history, requests, timeout_ms);
+  const own = outcomes.splice(0, times);
+  if (isUnsteady && history.length > 0 && own.length > 0) {
+    own.push(...(await runFresh(contender.launch, [], [request], timeout_ms)));
+  }
+  return { own, related: asked.map((one) => ('kind' in one ? one : (outcomes.shift() ?? unanswered))) };
 }
 
 /** Runs candidates against one backend, to see whether they fail as a given failure does. */
@@ -71,40 +82,50 @@ export class Trial {
     return Promise.all(
       candidates.map(async (candidate) => {
         const call = prepare(candidate);
-        const request = requestFor(call, this.#contender);
-        if ('kind' in request) return this.#judge(call, [], [request]);
-        const times = this.#isUnsteady ? 2 : 1;
-        const answers = await Promise.all(Array.from({ length: times }, () => this.#shared.run(request)));
-        return this.#judge(
-          call,
-          [],
-          answers.map(({ outcome }) => outcome),
-        );
+        const opinion = this.#isUnsteady ? null : this.#oracle.consult(call);
+        const again = this.#isUnsteady ? [this.#ask(call)] : [];
+        const related = (opinion?.related ?? []).map((one) => this.#ask(one));
+        const own = await Promise.all([this.#ask(call), ...again]);
+        return this.#judge(call, opinion, [], { own, related: await Promise.all(related) });
       }),
     );
+  }
+
+  async #ask(call: Call): Promise<Outcome> {
+    const request = requestFor(call, this.#contender);
+    return 'kind' in request ? request : (await this.#shared.run(request)).outcome;
   }
 
   /** In a process of its own, after `before`: what a replay does. */
   async alone(candidate: Case, before: readonly Case[], timeout_ms = this.#timeout_ms): Promise<Failure | null> {
     const call = prepare(candidate);
+    const opinion = this.#isUnsteady ? null : this.#oracle.consult(call);
     const request = requestFor(call, this.#contender);
-    if ('kind' in request) return this.#judge(call, before, [request]);
-    const history = historyFor(before, this.#contender);
-    const options = { isUnsteady: this.#isUnsteady, timeout_ms };
-    const outcomes = await outcomesAlone(this.#contender, history, request, options);
-    return outcomes.length === 0 ? null : this.#judge(call, before, outcomes);
+    if ('kind' in request) return this.#judge(call, opinion, before, { own: [request], related: [] });
+    const outcomes = await outcomesAlone(this.#contender, historyFor(before, this.#contender), request, {
+      related: opinion?.related ?? [],
+      isUnsteady: this.#isUnsteady,
+      timeout_ms,
+    });
+    return outcomes.own.length === 0 ? null : this.#judge(call, opinion, before, outcomes);
   }
 
   close(): void {
     this.#shared.close();
   }
 
-  async #judge(call: Call, before: readonly Case[], outcomes: readonly Outcome[]): Promise<Failure | null> {
-    if (this.#isUnsteady) {
-      const mismatch = unsteadiness(outcomes);
+  /** `opinion`: null where the runs are held against each other. */
+  async #judge(
+    call: Call,
+    opinion: Opinion | null,
+    before: readonly Case[],
+    { own, related }: Outcomes,
+  ): Promise<Failure | null> {
+    if (opinion === null) {
+      const mismatch = unsteadiness(own);
       return mismatch === null ? null : { call, mismatch, before };
     }
-    const verdict = judge(call, await this.#oracle.run(call), outcomes[0]!, this.#contender.traits);
+    const verdict = await opinion.of(own[0]!, related, this.#contender.traits);
     if (verdict.verdict !== 'mismatch' || lockOf(call, this.#contender.name, verdict) !== this.#lock) return null;
     return { call, mismatch: verdict, before };
   }

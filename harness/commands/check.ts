@@ -35,7 +35,7 @@ export async function check(files: readonly string[], options: CommonOptions): P
   const run = new CaseRun(report, readKnownIssues(knownIssuesFolder));
   const backends = backendsOf(options);
   return withSession(
-    { backends, caseTimeout_ms, cwd },
+    { backends, caseTimeout_ms, cwd, oracle: options.oracle },
     { report, format: options.format, seed: null },
     async (session) => {
       for (const one of named) await run.run(session, one, session.contenders);

@@ -65,11 +65,11 @@ function tellDeclarations({ contenders }: Session): void {
  * Runs a command's work with the oracle and the backends running, and ends them. Where the harness cannot work, programs get a
  * summary that says so; the error goes on.
  */
-export async function withSession(
+export async function withSession<T>(
   options: SessionOptions,
   { report, format, seed }: { report: Report; format: CommonOptions['format']; seed: number | null },
-  work: (session: Session) => Promise<number>,
-): Promise<number> {
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
   const started_ms = performance.now();
   let session: Session | null = null;
   try {

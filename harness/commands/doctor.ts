@@ -1,6 +1,6 @@
 import { status } from '../../scripts/setup.mjs';
 import { builtIns, oracleNeeds } from '../backends/index.ts';
-import { Oracle, oracleRemedy } from '../campaign/oracle.ts';
+import { oracleRemedy, PyTorch } from '../campaign/pytorch.ts';
 import { defaultCaseTimeout_ms } from '../campaign/session.ts';
 import { messageOf } from '../core/errors.ts';
 import { Runner } from '../processes/runner.ts';
@@ -17,7 +17,7 @@ const remedy = 'run `npm run -s convdiff -- setup`';
 async function examineOracle(): Promise<Finding> {
   const name = 'oracle';
   try {
-    const oracle = await Oracle.open(defaultCaseTimeout_ms);
+    const oracle = await PyTorch.open(defaultCaseTimeout_ms);
     oracle.close();
     const versions = Object.entries(oracle.versions).map(([what, version]) => `${what} ${version}`);
     return { name, good: true, detail: `works, golden cases right (${versions.join(', ')})`, remedy };

@@ -73,22 +73,27 @@ export async function fuzz(options: FuzzOptions): Promise<number> {
   const report = reportFor(options.format, (finding) => replayHint(finding, options, cwd));
   const signal = leaveSignal();
   const backends = backendsOf(options);
-  return withSession({ backends, caseTimeout_ms, cwd }, { report, format: options.format, seed }, async (session) => {
-    const names = session.contenders.map(({ name }) => name);
-    report.begin(seed, ops, names, budgetWords(budget));
-    const campaign = new Campaign({
-      session,
-      ops,
-      seed,
-      ...budget,
-      store,
-      knownIssues,
-      signal,
-      onProgress: (progress) => report.progress(progress, shareOf(progress, budget)),
-      onFinding: (finding) => report.finding(finding),
-    });
-    return finish(await campaign.run(), report, budget);
-  });
+  const { oracle } = options;
+  return withSession(
+    { backends, caseTimeout_ms, cwd, oracle },
+    { report, format: options.format, seed },
+    async (session) => {
+      const names = session.contenders.map(({ name }) => name);
+      report.begin(seed, ops, names, budgetWords(budget));
+      const campaign = new Campaign({
+        session,
+        ops,
+        seed,
+        ...budget,
+        store,
+        knownIssues,
+        signal,
+        onProgress: (progress) => report.progress(progress, shareOf(progress, budget)),
+        onFinding: (finding) => report.finding(finding),
+      });
+      return finish(await campaign.run(), report, budget);
+    },
+  );
 }
 
 function finish(result: CampaignResult, report: Report, budget: Budget): number {

@@ -5,6 +5,7 @@ import { defaultBackends } from '../backends/index.ts';
 import { defaultCaseTimeout_ms } from '../campaign/session.ts';
 import type { OpName } from '../core/case.ts';
 import { UsageError } from '../core/errors.ts';
+import type { OracleName } from '../core/outcome.ts';
 import { gradients, isOperator, operators } from '../operators/index.ts';
 import { Store } from '../store/store.ts';
 
@@ -12,6 +13,7 @@ import { Store } from '../store/store.ts';
 export interface CommonOptions {
   backend?: string[];
   caseTimeout?: string;
+  oracle?: OracleName;
   format: 'pretty' | 'jsonl';
 }
 

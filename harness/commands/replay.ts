@@ -2,8 +2,9 @@ import { relative } from 'node:path';
 import { replayOn } from '../campaign/replay.ts';
 import type { Contender, Session } from '../campaign/session.ts';
 import { UsageError } from '../core/errors.ts';
+import { oracleNames } from '../core/outcome.ts';
 import { prepare } from '../operators/call.ts';
-import type { Counterexample } from '../store/counterexample.ts';
+import { type Counterexample, oracleOf } from '../store/counterexample.ts';
 import { readKnownIssues } from '../store/knownIssues.ts';
 import { reportFor, withSession } from './context.ts';
 import { type CommonOptions, caseTimeoutOf_ms, knownIssuesFolder, storeOf, workingFolder } from './options.ts';
@@ -38,26 +39,29 @@ export async function replay(names: readonly string[], options: ReplayOptions): 
     if (names.length > 0) throw new UsageError(`${shown(one)}: ${missing}`);
     run.skip(shown(one), one.counterexample.case.op, one.counterexample.backend, missing);
   });
-  if (runnable.length === 0) return run.end(null);
   const caseTimeout_ms = caseTimeoutOf_ms(options);
-  return withSession(
-    { backends, caseTimeout_ms, cwd },
-    { report, format: options.format, seed: null },
-    async (session) => {
-      for (const one of runnable) {
-        const { counterexample } = one;
-        const call = prepare(counterexample.case);
-        run.countCase();
-        for (const contender of contendersFor(counterexample, session, options.backend !== undefined)) {
-          const { verdict } = await replayOn(counterexample, contender, session.oracle);
-          // It failed here once: that it agrees now says something, if only zeros are compared.
-          const tells = verdict.verdict === 'agree' && verdict.compared > 0;
-          run.take(shown(one), call, contender, tells ? { ...verdict, vacuous: null } : verdict);
+  for (const oracle of oracleNames) {
+    const ofOracle = runnable.filter(({ counterexample }) => (options.oracle ?? oracleOf(counterexample)) === oracle);
+    if (ofOracle.length === 0) continue;
+    await withSession(
+      { backends, caseTimeout_ms, cwd, oracle },
+      { report, format: options.format, seed: null },
+      async (session) => {
+        for (const one of ofOracle) {
+          const { counterexample } = one;
+          const call = prepare(counterexample.case);
+          run.countCase();
+          for (const contender of contendersFor(counterexample, session, options.backend !== undefined)) {
+            const { verdict } = await replayOn(counterexample, contender, session.oracle);
+            // It failed here once: that it agrees now says something, if only zeros are compared.
+            const tells = verdict.verdict === 'agree' && verdict.compared > 0;
+            run.take(shown(one), call, contender, tells ? { ...verdict, vacuous: null } : verdict);
+          }
         }
-      }
-      return run.end(null);
-    },
-  );
+      },
+    );
+  }
+  return run.end(null);
 }
 
 /** Which counterexamples can be run, and the backends that it takes; `leaveOut` hears of the others. */

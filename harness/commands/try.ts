@@ -117,7 +117,9 @@ export async function tryCase(op: string, options: CaseOptions & CommonOptions):
   const report = reportFor(options.format, () => '');
   const run = new CaseRun(report, readKnownIssues(knownIssuesFolder));
   const seed = Number(options.seed);
-  const session = { backends: backendsOf(options), caseTimeout_ms: caseTimeoutOf_ms(options), cwd: workingFolder() };
+  const { oracle } = options;
+  const caseTimeout_ms = caseTimeoutOf_ms(options);
+  const session = { backends: backendsOf(options), caseTimeout_ms, cwd: workingFolder(), oracle };
   return withSession(session, { report, format: options.format, seed }, async (opened) => {
     await run.run(opened, named, opened.contenders);
     return run.end(seed);

@@ -10,6 +10,16 @@ import { exactElement, isRounded } from './exact.ts';
  * rules of what is valid, the sizes that follow, and exact arithmetic. A backend is convicted only where the oracle is confirmed.
  */
 
+/** What an oracle has to say of one call. */
+export interface Opinion {
+  /** The right outcome, or null where the oracle does not know it, and only holds results against each other. */
+  want: Promise<Outcome> | null;
+  /** Calls that the backend has to answer as well, after this one. */
+  related: readonly Call[];
+  /** The verdict on what a backend made of the call and of the related ones. */
+  of(got: Outcome, related: readonly Outcome[], traits: BackendTraits): Promise<Verdict>;
+}
+
 /**
  * The verdict on a backend's outcome, where the oracle's was `want`. As `compare`, but a mismatch that the oracle is to blame for is
  * `unknown` and says so, as is one where nobody can tell, because PyTorch and our rules differ in what is valid.
@@ -21,6 +31,13 @@ export function judge(call: Call, want: Outcome, got: Outcome, traits: BackendTr
   if (doubt === null) return verdict;
   const reason = `${doubt.reason} (the backend: ${verdict.reason})`;
   return { verdict: 'unknown', reason, ...(doubt.isConvicted ? { convicted: 'oracle' } : {}) };
+}
+
+/** The opinion of an oracle that knows the result. */
+export function byWord(call: Call, want: Promise<Outcome>): Opinion {
+  // Whoever hears the opinion hears of it.
+  want.catch(() => {});
+  return { want, related: [], of: async (got, _, traits) => judge(call, await want, got, traits) };
 }
 
 /** What a backend is to blame for whatever the oracle says. */

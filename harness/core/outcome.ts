@@ -1,5 +1,9 @@
 import type { Tensor } from './tensor.ts';
 
+/** Whose word says what is right: PyTorch's, our own definition's, or nobody's, and results are only held against each other. */
+export const oracleNames = ['pytorch', 'reference', 'none'] as const;
+export type OracleName = (typeof oracleNames)[number];
+
 /** What became of one case in one process: the oracle's or a backend's. */
 export type Outcome =
   | { kind: 'ok'; output: Tensor }

@@ -1,5 +1,6 @@
 import { type Allowance, Allowances } from '../compare/allowance.ts';
 import { type BackendTraits, compare } from '../compare/compare.ts';
+import type { Opinion } from '../compare/judge.ts';
 import { toJsonNumber } from '../core/json.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { indexOf, sameShape, type Tensor } from '../core/tensor.ts';
@@ -7,35 +8,54 @@ import type { Verdict } from '../core/verdict.ts';
 import { type Call, prepare, withoutAddedBatch } from '../operators/call.ts';
 import { type Related, type Relation, relations } from './relations.ts';
 
-/** The verdict, and what was related: null where it is not a relation that was broken. */
-export interface RelatedVerdict {
-  verdict: Verdict;
-  relation: string | null;
+/** What one relation needs of a call: the calls that it speaks of. */
+interface Question {
+  relation: Relation;
+  related: Related;
+  calls: readonly Call[];
 }
 
 /**
- * The verdict on a backend's outcome without an oracle: acceptance, shape and dtype by our rules, values by what they have to do with
- * the same backend's results of related calls. Which of them is wrong, a broken relation does not say.
+ * What there is to say of a call without an oracle: acceptance, shape and dtype by our rules, values by what they have to do with the
+ * same backend's results of related calls. Which of them is wrong, a broken relation does not say.
  */
-export async function judgeByRelations(
+export function opinionByRelations(call: Call): Opinion {
+  const questions = call.strictOnly ? [] : relations.flatMap((relation) => question(relation, call) ?? []);
+  return {
+    want: null,
+    related: questions.flatMap(({ calls }) => calls),
+    of: async (got, answers, traits) => verdictOf(call, questions, got, answers, traits),
+  };
+}
+
+function question(relation: Relation, call: Call): Question | null {
+  const related = relation.of(call);
+  if (related === null) return null;
+  const calls = related.cases.map((one) => prepare(one));
+  return calls.some(({ strictOnly }) => strictOnly) ? null : { relation, related, calls };
+}
+
+function verdictOf(
   call: Call,
+  questions: readonly Question[],
   got: Outcome,
+  answers: readonly Outcome[],
   traits: BackendTraits,
-  run: (related: Call) => Promise<Outcome>,
-): Promise<RelatedVerdict> {
+): Verdict {
   const outline = compare(call, outlineOf(call, got), got, traits);
-  if (outline.verdict !== 'agree' || got.kind !== 'ok' || call.strictOnly) return { verdict: outline, relation: null };
+  if (outline.verdict !== 'agree' || got.kind !== 'ok' || call.strictOnly) return outline;
   const output = withoutAddedBatch(call, got.output);
   let compared = 0;
-  for (const relation of relations) {
-    const related = relation.of(call);
-    if (related === null) continue;
-    const found = await broken(call, output, traits, related, run);
+  let from = 0;
+  for (const { relation, related, calls } of questions) {
+    const outcomes = answers.slice(from, from + calls.length);
+    from += calls.length;
+    const found = broken(call, output, traits, related, calls, outcomes);
     compared += found.compared;
-    if (found.verdict !== null) return { verdict: named(found.verdict, relation), relation: relation.name };
+    if (found.verdict !== null) return named(found.verdict, relation);
   }
   const vacuous = compared === 0 ? 'no relation says anything of it' : outline.vacuous;
-  return { verdict: { ...outline, compared, vacuous }, relation: null };
+  return { ...outline, compared, vacuous };
 }
 
 /** What our rules say of the outcome; of its values nothing. */
@@ -73,16 +93,14 @@ function sideOf(call: Call, { data }: Tensor, { arithmetic }: BackendTraits): Si
 }
 
 /** Where an element is not what the related results make of it, beyond what rounding explains of all of them. */
-async function broken(
+function broken(
   call: Call,
   output: Tensor,
   traits: BackendTraits,
   related: Related,
-  run: (related: Call) => Promise<Outcome>,
-): Promise<{ compared: number; verdict: Mismatch | null }> {
-  const calls = related.cases.map((one) => prepare(one));
-  if (calls.some((one) => one.strictOnly)) return { compared: 0, verdict: null };
-  const outcomes = await Promise.all(calls.map(run));
+  calls: readonly Call[],
+  outcomes: readonly Outcome[],
+): { compared: number; verdict: Mismatch | null } {
   const sides: Side[] = [];
   for (const [i, outcome] of outcomes.entries()) {
     const one = calls[i]!;

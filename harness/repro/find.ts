@@ -15,13 +15,15 @@ function runtimeOf({ name, module }: Contender): RuntimeName | null {
 
 /** Sees a saved failure once more, or says why there is nothing to see. */
 export async function find(subject: Subject, contender: Contender, oracle: Oracle): Promise<Finding | string> {
-  const { want, got, verdict } = await replayOn(subject, contender, oracle);
+  const { opinion, got, verdict } = await replayOn(subject, contender, oracle);
   const { name, version } = contender;
   if (verdict.verdict !== 'mismatch' || got === null) {
     const found = verdict.verdict === 'agree' ? 'it agrees with PyTorch' : `it is ${verdict.verdict}`;
     const reason = 'reason' in verdict ? ` (${verdict.reason})` : '';
     return `there is nothing to show on ${name} ${version}: ${found} now${reason}`;
   }
+  const want = await opinion.want;
+  if (want === null) return 'without PyTorch nobody knows the right result: there is nothing to show it against';
   return {
     call: prepare(subject.case),
     before: subject.before.map(prepare),

@@ -1,5 +1,6 @@
 import type { Case } from '../core/case.ts';
 import { UsageError } from '../core/errors.ts';
+import { type OracleName, oracleNames } from '../core/outcome.ts';
 import { elementCount } from '../core/tensor.ts';
 import { type MismatchKind, mismatchKinds } from '../core/verdict.ts';
 import { parseCase } from './caseFile.ts';
@@ -27,8 +28,15 @@ export interface Counterexample {
   shrunk: boolean;
   /** A hint for the release that found it: which draw of which campaign it was. */
   found: { seed: number; batch: number; index: number };
+  /** Whose word it was found by, where it was not PyTorch's. */
+  oracle?: OracleName;
   /** The backend module's path from the store's folder, where it is a file. */
   module?: string;
+}
+
+/** Whose word it was found by. */
+export function oracleOf({ oracle = 'pytorch' }: Pick<Counterexample, 'oracle'>): OracleName {
+  return oracle;
 }
 
 export function elementsOf(testCase: Case): number {
@@ -42,7 +50,7 @@ function isKind(value: unknown): value is MismatchKind {
 /** The counterexample that parsed JSON holds. Throws UsageError, which names `where`. */
 export function parseCounterexample(json: unknown, where: string): Counterexample {
   if (typeof json !== 'object' || json === null) throw new UsageError(`${where}: must be an object`);
-  const { schema, id, signature, backend, kind, before } = json as Record<string, unknown>;
+  const { schema, id, signature, backend, kind, before, oracle } = json as Record<string, unknown>;
   if (schema !== counterexampleSchema) {
     throw new UsageError(`${where}: schema must be "${counterexampleSchema}": got ${JSON.stringify(schema)}`);
   }
@@ -52,6 +60,9 @@ export function parseCounterexample(json: unknown, where: string): Counterexampl
   }
   if (!isKind(kind)) {
     throw new UsageError(`${where}: kind must be one of ${mismatchKinds.join(', ')}: got ${JSON.stringify(kind)}`);
+  }
+  if (oracle !== undefined && !(oracleNames as readonly unknown[]).includes(oracle)) {
+    throw new UsageError(`${where}: oracle must be one of ${oracleNames.join(', ')}: got ${JSON.stringify(oracle)}`);
   }
   if (before !== undefined && !Array.isArray(before)) throw new UsageError(`${where}: before must be a list of cases`);
   return {

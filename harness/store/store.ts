@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { HarnessError, UsageError } from '../core/errors.ts';
 import { writeAtomically } from './atomic.ts';
 import { readJson } from './caseFile.ts';
-import { type Counterexample, parseCounterexample } from './counterexample.ts';
+import { type Counterexample, oracleOf, parseCounterexample } from './counterexample.ts';
 
 /** A counterexample and the file that it is in. */
 export interface Saved {
@@ -20,6 +20,12 @@ function makeFolder(folder: string): void {
   if (existsSync(folder)) return;
   makeFolder(dirname(folder));
   mkdirSync(folder);
+}
+
+/** PyTorch's word before that of others; then the smaller one. */
+function isNoWorse(one: Counterexample, other: Counterexample): boolean {
+  const isByPyTorch = (counterexample: Counterexample) => oracleOf(counterexample) === 'pytorch';
+  return isByPyTorch(one) === isByPyTorch(other) ? one.elements <= other.elements : isByPyTorch(one);
 }
 
 /** A folder of counterexamples, one file a signature. */
@@ -63,12 +69,13 @@ export class Store {
     return { file, counterexample: parseCounterexample(readJson(file, file), file) };
   }
 
-  /** Saves a counterexample under its signature; one that is there already and no larger stays. Returns its file. Throws HarnessError. */
+  /** Saves a counterexample under its signature; one that is there already and no worse stays. Returns its file. Throws HarnessError. */
   save(counterexample: Counterexample): string {
     const { op, backend, kind, id, shrunk } = counterexample;
     const stem = `${safe(op)}-${safe(backend)}-${kind}-${id}`;
     const file = join(this.folder, shrunk ? `${stem}.json` : `${stem}.unshrunk.json`);
-    if ((this.#elementsIn(file) ?? Number.POSITIVE_INFINITY) <= counterexample.elements) return file;
+    const before = this.#savedIn(file);
+    if (before !== null && isNoWorse(before, counterexample)) return file;
     try {
       writeAtomically(file, `${JSON.stringify(counterexample, null, 1)}\n`);
     } catch (error) {
@@ -80,10 +87,10 @@ export class Store {
     return file;
   }
 
-  /** The size of the counterexample in a file; null where there is none, or none that can be read. */
-  #elementsIn(file: string): number | null {
+  /** The counterexample in a file; null where there is none, or none that can be read. */
+  #savedIn(file: string): Counterexample | null {
     try {
-      return existsSync(file) ? this.read(file).counterexample.elements : null;
+      return existsSync(file) ? this.read(file).counterexample : null;
     } catch (error) {
       if (error instanceof UsageError) return null;
       throw error;

@@ -1,11 +1,12 @@
 import Table from 'cli-table3';
-import { Oracle } from '../../harness/campaign/oracle.ts';
 import { caseOf, drawBatch } from '../../harness/campaign/plan.ts';
+import { PyTorch } from '../../harness/campaign/pytorch.ts';
 import { compare } from '../../harness/compare/compare.ts';
 import { type Inputs, inputNames, mapInputs } from '../../harness/core/case.ts';
 import type { Outcome } from '../../harness/core/outcome.ts';
 import { bytesOf, type Tensor } from '../../harness/core/tensor.ts';
-import { judgeByRelations } from '../../harness/metamorphic/judge.ts';
+import type { Verdict } from '../../harness/core/verdict.ts';
+import { opinionByRelations } from '../../harness/metamorphic/judge.ts';
 import { backendTensors, type Call, prepare } from '../../harness/operators/call.ts';
 import { operators } from '../../harness/operators/index.ts';
 import { mutants } from './mutants/index.ts';
@@ -21,9 +22,9 @@ import { type Mistake, type Mutant, sceneOf } from './mutants/mutant.ts';
 
 const cases = 1000;
 const words = process.argv.slice(2);
-const byRelations = words[0] === '--relations';
-const given = byRelations ? words.slice(1) : words;
-const wanted = byRelations ? 0 : 0.99;
+const isByRelations = words[0] === '--relations';
+const given = isByRelations ? words.slice(1) : words;
+const wanted = isByRelations ? 0 : 0.99;
 const seeds = given.length > 0 ? given.map(Number) : [1, 2, 3, -4, 5];
 const traits = { strict: true, arithmetic: { flushesDenormals: false } };
 
@@ -40,7 +41,7 @@ interface Drawn {
   want: Outcome | null;
 }
 
-async function draw(oracle: Oracle | null, seed: number): Promise<Drawn[]> {
+async function draw(oracle: PyTorch | null, seed: number): Promise<Drawn[]> {
   const ops = operators.map(({ name }) => name);
   const drawn = Array.from({ length: Math.ceil(cases / 256) }, (_, k) => drawBatch(seed, k, ops)).flat();
   const calls = drawn.slice(0, cases).map(({ op, draw }) => prepare(caseOf(op, draw)));
@@ -67,25 +68,29 @@ function outcomeOf(call: Call, mistake: Mistake): Outcome {
   }
 }
 
+async function byRelations(call: Call, got: Outcome, run: (related: Call) => Outcome): Promise<Verdict> {
+  const opinion = opinionByRelations(call);
+  return opinion.of(got, opinion.related.map(run), traits);
+}
+
 /** The number of cases until a mutant is found, and as what; null where it is not. */
 async function casesUntilFound(
   mutant: Mutant,
   drawn: readonly Drawn[],
 ): Promise<{ cases: number; kind: string; reason: string } | null> {
   const mistake = mutant.start();
-  const run = async (related: Call) =>
+  const run = (related: Call) =>
     outcomeOf(related, mutant.ops.includes(related.case.op) ? mistake : (scene) => scene.right());
   for (const [i, { call, want }] of drawn.entries()) {
     if (!mutant.ops.includes(call.case.op)) continue;
     const got = outcomeOf(call, mistake);
-    const verdict =
-      want === null ? (await judgeByRelations(call, got, traits, run)).verdict : compare(call, want, got, traits);
+    const verdict = want === null ? await byRelations(call, got, run) : compare(call, want, got, traits);
     if (verdict.verdict === 'mismatch') return { cases: i + 1, kind: verdict.kind, reason: verdict.reason };
   }
   return null;
 }
 
-const oracle = byRelations ? null : await Oracle.open(60_000);
+const oracle = isByRelations ? null : await PyTorch.open(60_000);
 const found = new Map<Mutant, (number | null)[]>(mutants.map((mutant) => [mutant, []]));
 let isGood = true;
 for (const seed of seeds) {
