@@ -44,6 +44,10 @@ class Frame(NamedTuple):
     tensors: dict[str, Tensor]
 
 
+# Runs a case, by its operator, parameters and tensors; returns the reply's JSON and its tensors.
+Run = Callable[[str, dict[str, Any], dict[str, Tensor]], tuple[dict[str, Any], dict[str, Tensor]]]
+
+
 class FrameError(Exception):
     """The bytes are no frame."""
 
@@ -149,6 +153,12 @@ def read_frames(before_waiting: Callable[[], None] = lambda: None) -> Iterator[F
         pending += piece
 
 
+def fail(reason: str) -> None:
+    """Says in place of a hello why this process cannot work, and ends it."""
+    write(encode(0, {"type": "failed", "reason": reason}))
+    sys.exit(1)
+
+
 def die_with_parent() -> None:
     """On Linux, has the kernel end this process when its parent is gone, also while it hangs in native code."""
     if sys.platform == "linux":
@@ -157,18 +167,21 @@ def die_with_parent() -> None:
 
 
 def serve(
-    backend: dict[str, Any],
+    backends: dict[str, Run],
+    about: dict[str, Any],
     versions: dict[str, str],
-    run: Callable[[str, dict[str, Any], dict[str, Tensor]], tuple[dict[str, Any], dict[str, Tensor]]],
 ) -> None:
     """Says hello and answers requests one after the other until they end.
 
-    `run(op, params, tensors)` returns the reply's JSON and its tensors.
+    `backends`: each one's name and what runs its cases; `about`: what else the hello says of each, such as its version.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent()
-    write(encode(0, {"type": "hello", "protocol": PROTOCOL, "backends": [backend], "versions": versions}))
+    listed = [{"name": name, **about} for name in backends]
+    write(encode(0, {"type": "hello", "protocol": PROTOCOL, "backends": listed, "versions": versions}))
+    runs = list(backends.values())
     replies = Replies()
     for frame in read_frames(replies.flush):
+        run = runs[frame.header.get("backend", 0)]
         header, tensors = run(frame.header["op"], frame.header["params"], frame.tensors)
         replies.add(encode(frame.request_id, header, tensors))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import sys
 import warnings
 from importlib.metadata import version
 from typing import Any
@@ -18,8 +17,7 @@ try:
     numpy_version = version("numpy")
 except ImportError as error:
     # A package that is installed without its metadata counts as missing as well.
-    frames.write(frames.encode(0, {"type": "failed", "reason": f"Python cannot import what it needs: {error}"}))
-    sys.exit(1)
+    frames.fail(f"Python cannot import what it needs: {error}")
 
 CONVOLUTION = {"stride", "padding", "dilation", "groups"}
 TRANSPOSED = CONVOLUTION | {"output_padding"}
@@ -40,15 +38,19 @@ NAMES = {torch.float32: "float32", torch.float64: "float64", torch.int32: "int32
 REFUSALS = (RuntimeError, ValueError, IndexError, TypeError, NotImplementedError)
 
 
-def operands(op: str, tensors: dict[str, frames.Tensor]) -> dict[str, torch.Tensor]:
-    """Floating tensors in float64, which holds every float32; mixed dtypes stay, for PyTorch to judge."""
-    as_given = op in COPYING or len({tensor.dtype for tensor in tensors.values()}) > 1
+def operands(tensors: dict[str, frames.Tensor], in_float64: bool) -> dict[str, torch.Tensor]:
     converted = {}
     for name, (dtype, shape, data) in tensors.items():
         # By way of NumPy, which takes half the time of torch.frombuffer and reads empty buffers too.
         array = numpy.frombuffer(data, DTYPES[dtype]).reshape(shape)
-        converted[name] = torch.from_numpy(array if as_given else array.astype(numpy.float64))
+        converted[name] = torch.from_numpy(array.astype(numpy.float64) if in_float64 else array)
     return converted
+
+
+def run_in_float64(op: str, params: dict[str, Any], tensors: dict[str, frames.Tensor]):
+    """Floating tensors in float64, which holds every float32; mixed dtypes stay, for PyTorch to judge."""
+    as_given = op.partition("_grad_")[0] in COPYING or len({tensor.dtype for tensor in tensors.values()}) > 1
+    return run(op, params, operands(tensors, not as_given))
 
 
 def gradient(function, by: str, tensors: dict[str, torch.Tensor], params: dict[str, Any]) -> torch.Tensor:
@@ -65,7 +67,7 @@ def gradient(function, by: str, tensors: dict[str, torch.Tensor], params: dict[s
     return found
 
 
-def run(op: str, params: dict[str, Any], tensors: dict[str, frames.Tensor]):
+def run(op: str, params: dict[str, Any], given: dict[str, torch.Tensor]):
     base, _, by = op.partition("_grad_")
     function, allowed = FUNCTIONS[base]
     unknown = set(params) - allowed
@@ -74,7 +76,6 @@ def run(op: str, params: dict[str, Any], tensors: dict[str, frames.Tensor]):
     if isinstance(params.get("value"), str):
         params = {**params, "value": float(params["value"])}
     try:
-        given = operands(base, tensors)
         result = gradient(function, by, given, params) if by else function(**given, **params)
     except REFUSALS as error:
         return {"type": "rejected", "reason": str(error).split("\n")[0]}, {}
@@ -87,9 +88,8 @@ def main() -> None:
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     versions = {"python": platform.python_version(), "torch": torch.__version__, "numpy": numpy_version}
-    backend = {"name": "torch", "version": torch.__version__, "strict": True}
     with torch.inference_mode():
-        frames.serve(backend, versions, run)
+        frames.serve({"torch": run_in_float64}, {"version": torch.__version__, "strict": True}, versions)
 
 
 if __name__ == "__main__":

@@ -18,15 +18,15 @@ import { createProgress } from './setup/progress.mjs';
 import { root, stateFolder } from './setup/project.mjs';
 import { python } from './setup/python.mjs';
 import { logPath, readRecord, writeRecord } from './setup/record.mjs';
-import { tensorflow, torch } from './setup/wheels.mjs';
+import { jax, openvino, tensorflow, torch } from './setup/wheels.mjs';
 
 export { isSetupError, SetupError } from './setup/error.mjs';
-export { pythonPath, root } from './setup/project.mjs';
+export { pythonPath, root, venvPython } from './setup/project.mjs';
 
 /** @typedef {import('./setup/step.mjs').Step} Step */
 
 /** In the order in which they run: a step comes after those that it needs. */
-export const steps = Object.freeze([packages, build, python, torch, tensorflow, addon]);
+export const steps = Object.freeze([packages, build, python, torch, tensorflow, addon, jax, openvino]);
 
 /**
  * Runs those of the named steps, and of the steps they need, that are not done. Costs a few milliseconds where nothing is missing.

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { pythonPath, root } from '../../scripts/setup.mjs';
+import { pythonPath, root, venvPython } from '../../scripts/setup.mjs';
 import { nativeFeatures } from '../lowering/native.ts';
 import type { Call } from '../operators/call.ts';
 import type { Launch } from '../processes/channel.ts';
@@ -28,6 +28,28 @@ function javascript(name: string, about: string, needs: readonly string[] = []):
   return { name, about, needs, launch: moduleLaunch(name, url) };
 }
 
+/** A process that runs a file of oracles/. */
+function pythonLaunch(name: string, file: string, interpreter: string, args: readonly string[] = []): Launch {
+  const script = join(root, 'oracles', `${file}.py`);
+  return { name, command: interpreter, args: ['-u', script, ...args], env: { OMP_NUM_THREADS: '1' } };
+}
+
+function python(name: string, about: string, needs: readonly string[] = [name]): BuiltIn {
+  return { name, about, needs, launch: pythonLaunch(name, `${name}_backend`, venvPython()) };
+}
+
+/** `oneDNN`: whether its kernels replace TensorFlow's own. */
+function tensorflow(name: string, about: string, oneDNN: boolean): BuiltIn {
+  const launch = pythonLaunch(name, 'tensorflow_backend', venvPython(), [name]);
+  const env = { ...launch.env, TF_CPP_MIN_LOG_LEVEL: '3', TF_ENABLE_ONEDNN_OPTS: oneDNN ? '1' : '0' };
+  return { name, about, needs: ['tensorflow'], launch: { ...launch, env } };
+}
+
+/** PyTorch itself, in the dtype that a case has. */
+function torchFloat32(name: string, about: string): BuiltIn {
+  return { name, about, needs: oracleNeeds, launch: pythonLaunch(name, 'torch_float32', pythonPath(), [name]) };
+}
+
 function quietTensorflow(backend: BuiltIn): BuiltIn {
   // One thread is quicker on small tensors; which kernels oneDNN replaces is pinned, or results would depend on the machine.
   const env = { TF_CPP_MIN_LOG_LEVEL: '3', TF_NUM_INTRAOP_THREADS: '1', TF_ENABLE_ONEDNN_OPTS: '0' };
@@ -37,6 +59,9 @@ function quietTensorflow(backend: BuiltIn): BuiltIn {
 function native(backend: BuiltIn): BuiltIn {
   return { ...backend, features: nativeFeatures };
 }
+
+/** The set-up steps that the oracle needs. */
+export const oracleNeeds: readonly string[] = ['torch'];
 
 /** All built-in backends, in the order in which people list them. A new one is one file and one line here. */
 export const builtIns: readonly BuiltIn[] = [
@@ -50,6 +75,12 @@ export const builtIns: readonly BuiltIn[] = [
   native(
     quietTensorflow(javascript('tfjs-node-native', "as tfjs-node, with tfjs's own padding arguments", ['tfjs-node'])),
   ),
+  tensorflow('tensorflow', "TensorFlow's Python, tf.nn with padding made explicit, its own kernels", false),
+  tensorflow('tensorflow-onednn', "as tensorflow, with oneDNN's kernels", true),
+  python('jax', 'JAX, lax.conv_general_dilated'),
+  python('openvino', 'OpenVINO, a model of one operation'),
+  torchFloat32('torch-float32', "PyTorch's own float32 kernels"),
+  torchFloat32('torch-float32-onednn', "as torch-float32, with oneDNN's kernels"),
 ];
 
 /** What a campaign runs where nobody says otherwise. */
@@ -57,16 +88,8 @@ export const defaultBackends: readonly string[] = ['reference', 'tfjs-cpu', 'tfj
 
 /** The oracle's process: PyTorch. */
 export function oracleLaunch(): Launch {
-  return {
-    name: 'the PyTorch oracle',
-    command: pythonPath(),
-    args: ['-u', join(root, 'oracles/torch_oracle.py')],
-    env: { OMP_NUM_THREADS: '1' },
-  };
+  return pythonLaunch('the PyTorch oracle', 'torch_oracle', pythonPath());
 }
-
-/** The set-up steps that the oracle needs. */
-export const oracleNeeds: readonly string[] = ['torch'];
 
 /** The release of PyTorch whose word counts. */
 export const torchVersion = '2.13.0';

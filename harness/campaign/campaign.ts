@@ -1,10 +1,9 @@
-import { relative } from 'node:path';
 import { unsteadiness } from '../compare/repeat.ts';
 import type { OpName } from '../core/case.ts';
 import { HarnessError } from '../core/errors.ts';
 import { type Call, prepare } from '../operators/call.ts';
 import type { Request } from '../processes/runner.ts';
-import { type Counterexample, counterexampleSchema, elementsOf } from '../store/counterexample.ts';
+import { type Counterexample, counterexampleSchema, elementsOf, originOf } from '../store/counterexample.ts';
 import { type KnownIssue, recognise } from '../store/knownIssues.ts';
 import type { Store } from '../store/store.ts';
 import { investigate } from './investigate.ts';
@@ -283,7 +282,7 @@ export class Campaign {
       shrunk,
       found: { seed, batch: drawn.batch, index: drawn.index },
       ...(session.oracle.name === 'pytorch' ? {} : { oracle: session.oracle.name }),
-      ...(contender.module === null ? {} : { module: relative(store.folder, contender.module) }),
+      ...originOf(contender.source, store.folder),
     };
   }
 

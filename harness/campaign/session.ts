@@ -1,8 +1,5 @@
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { ensure } from '../../scripts/setup.mjs';
-import { builtIns, moduleLaunch } from '../backends/index.ts';
+import { isSameSource, launchOf, nameOf, type Source, sourceOf } from '../backends/source.ts';
 import type { BackendTraits } from '../compare/compare.ts';
 import type { Opinion } from '../compare/judge.ts';
 import type { Case } from '../core/case.ts';
@@ -28,8 +25,7 @@ export interface Contender {
   launch: Launch;
   /** Which one of its module's backends it is. */
   index: number;
-  /** Its module's path as it was given, or null where it comes with convdiff. */
-  module: string | null;
+  source: Source;
   runner: Runner;
 }
 
@@ -45,9 +41,10 @@ export interface Judgement {
 }
 
 export interface SessionOptions {
-  backends: readonly string[];
+  /** As people name them, or where they come from. */
+  backends: readonly (string | Source)[];
   caseTimeout_ms: number;
-  /** Where relative paths of backend modules begin. */
+  /** Where relative paths of backend modules begin, and commands run. */
   cwd: string;
   /** Whose word counts; PyTorch's where nobody says otherwise. */
   oracle?: OracleName | undefined;
@@ -74,36 +71,36 @@ export function historyFor(before: readonly Case[], contender: Contender): Reque
 /** What becomes of a related call whose turn does not come. */
 export const unanswered: Outcome = { kind: 'unsupported', reason: 'the process had died' };
 
-/** Whether a word given for a backend means a file. */
-function isPath(name: string): boolean {
-  return /[\\/]/.test(name) || /\.[cm]?[jt]s$/.test(name);
-}
-
-/** The backends behind one word: a built-in one, or all that a module exports. Throws UsageError or HarnessError. */
-async function contendersOf(name: string, cwd: string, caseTimeout_ms: number): Promise<Contender[]> {
-  const builtIn = builtIns.find((backend) => backend.name === name);
-  if (builtIn !== undefined) {
-    const failure = (error: StartError) =>
-      new HarnessError(`backend ${name} does not start: ${error.message}. Run \`npm run -s convdiff -- doctor\`.`);
-    return started(builtIn.launch, null, caseTimeout_ms, failure);
-  }
-  const path = resolve(cwd, name);
-  const launch = moduleLaunch(name, pathToFileURL(path).href);
-  return started(launch, path, caseTimeout_ms, (error) => {
-    const problem = error.refused
-      ? error.message
-      : `its process ended while the module was being loaded (${error.message})`;
-    return new UsageError(`backend ${name}: ${problem}. Mend the module, or name another with --backend.`);
+/** The backends behind one source: a built-in one, or all that a module or program has. Throws UsageError or HarnessError. */
+async function contendersOf(source: Source, caseTimeout_ms: number): Promise<Contender[]> {
+  const name = nameOf(source);
+  return started(source, caseTimeout_ms, (error) => {
+    switch (source.kind) {
+      case 'built-in':
+        return new HarnessError(
+          `backend ${name} does not start: ${error.message}. Run \`npm run -s convdiff -- doctor\`.`,
+        );
+      case 'module': {
+        const problem = error.refused
+          ? error.message
+          : `its process ended while the module was being loaded (${error.message})`;
+        return new UsageError(`backend ${name}: ${problem}. Mend the module, or name another with --backend.`);
+      }
+      case 'program':
+        return new UsageError(
+          `backend ${name} does not start in ${source.folder}: ${error.message}. It is to speak oracles/PROTOCOL.md on its file descriptors 3 and 4.`,
+        );
+    }
   });
 }
 
 /** Starts a process to hear which backends it has. The first of them goes on in it; each other one gets its own. */
 async function started(
-  launch: Launch,
-  module: string | null,
+  source: Source,
   caseTimeout_ms: number,
   failure: (error: StartError) => Error,
 ): Promise<Contender[]> {
+  const launch = launchOf(source);
   const newRunner = () => new Runner(launch, { caseTimeout_ms, maxDeaths, isolate: true });
   const first = newRunner();
   try {
@@ -114,23 +111,13 @@ async function started(
       traits: { strict, arithmetic },
       launch,
       index,
-      module,
+      source,
       runner: index === 0 ? first : newRunner(),
     }));
   } catch (error) {
     first.close();
     throw error instanceof StartError ? failure(error) : error;
   }
-}
-
-/** Refuses a word that can mean no backend, before anything is started. Throws UsageError. */
-function checkName(name: string, cwd: string): void {
-  if (builtIns.some((backend) => backend.name === name)) return;
-  if (!isPath(name)) {
-    const known = builtIns.map((backend) => backend.name).join(', ');
-    throw new UsageError(`unknown backend "${name}": there are ${known}; a file is given by its path, as ./file.mjs`);
-  }
-  if (!existsSync(resolve(cwd, name))) throw new UsageError(`backend ${name}: there is no such file`);
 }
 
 /** All that were fulfilled and the first error, if any: nothing that was started is lost sight of. */
@@ -141,6 +128,10 @@ async function settle<T>(promises: readonly Promise<T>[]): Promise<{ values: T[]
     values: results.filter((result) => result.status === 'fulfilled').map(({ value }) => value),
     error: failed?.reason ?? null,
   };
+}
+
+function distinct(sources: readonly Source[]): Source[] {
+  return sources.filter((source, i) => sources.findIndex((other) => isSameSource(source, other)) === i);
 }
 
 function checkNames(contenders: readonly Contender[]): void {
@@ -163,12 +154,11 @@ export class Session {
 
   /** Sets up what is missing and starts everything. Throws UsageError or HarnessError. */
   static async open({ backends, caseTimeout_ms, cwd, oracle = 'pytorch' }: SessionOptions): Promise<Session> {
-    const names = [...new Set(backends)];
-    for (const name of names) checkName(name, cwd);
-    const needs = builtIns.filter(({ name }) => names.includes(name)).flatMap((backend) => backend.needs);
+    const sources = distinct(backends.map((one) => (typeof one === 'string' ? sourceOf(one, cwd) : one)));
+    const needs = sources.flatMap((source) => (source.kind === 'built-in' ? source.builtIn.needs : []));
     await ensure([...needsOf(oracle), ...needs]);
     const opening = settle([openOracle(oracle, caseTimeout_ms)]);
-    const opened = await settle(names.map((name) => contendersOf(name, cwd, caseTimeout_ms)));
+    const opened = await settle(sources.map((source) => contendersOf(source, caseTimeout_ms)));
     const contenders = opened.values.flat();
     const { values: oracles, error } = await opening;
     try {

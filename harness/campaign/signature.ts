@@ -10,6 +10,11 @@ function classOf(value: number): string {
   return Number.isFinite(value) ? 'finite' : 'infinite';
 }
 
+/** The smallest number of the input's dtype that is not denormal. */
+function leastNormal({ spec }: Call): number {
+  return spec.dtypes.input === 'float64' ? 2 ** -1022 : 2 ** -126;
+}
+
 /** What sort of failure it is, beyond its kind: one that is of another sort is another bug. */
 function sortOf(call: Call, mismatch: Mismatch): string[] {
   if (mismatch.kind === 'acceptance') return [call.refusal === null ? 'refuses' : `takes: ${call.refusal.rule}`];
@@ -18,6 +23,7 @@ function sortOf(call: Call, mismatch: Mismatch): string[] {
   const [want, got] = [classOf(culprit.want), classOf(culprit.got)];
   if (want !== 'finite' || got !== 'finite') return [`wanted ${want}`, `got ${got}`];
   if (culprit.want === culprit.got) return ['sign of zero'];
+  if (culprit.got === 0 && Math.abs(culprit.want) < leastNormal(call)) return ['denormal lost'];
   return culprit.allowed > 0 ? ['not exact'] : [];
 }
 

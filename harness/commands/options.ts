@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { resolve } from 'node:path';
 import { root } from '../../scripts/setup.mjs';
 import { defaultBackends } from '../backends/index.ts';
+import { programPrefix } from '../backends/source.ts';
 import { defaultCaseTimeout_ms } from '../campaign/session.ts';
 import type { OpName } from '../core/case.ts';
 import { UsageError } from '../core/errors.ts';
@@ -30,7 +31,8 @@ export const knownIssuesFolder = resolve(root, 'reports/known-issues');
 
 /** An option that may be repeated or take commas: adds to what was there. */
 export function list(value: string, before: string[] | undefined): string[] {
-  const words = value.split(',').map((word) => word.trim());
+  // A command may hold commas.
+  const words = value.startsWith(programPrefix) ? [value] : value.split(',').map((word) => word.trim());
   if (words.some((word) => word === '')) throw new UsageError(`an empty name in "${value}"`);
   return [...(before ?? []), ...words];
 }

@@ -1,4 +1,5 @@
 import { relative } from 'node:path';
+import type { Source } from '../backends/source.ts';
 import { replayOn } from '../campaign/replay.ts';
 import type { Contender, Session } from '../campaign/session.ts';
 import { UsageError } from '../core/errors.ts';
@@ -69,17 +70,17 @@ function sortOut(
   saved: readonly Chosen[],
   { backend }: ReplayOptions,
   leaveOut: (one: Chosen, missing: string) => void,
-): { runnable: Chosen[]; backends: readonly string[] } {
+): { runnable: Chosen[]; backends: readonly (string | Source)[] } {
   if (backend !== undefined) return { runnable: [...saved], backends: backend };
   const runnable: Chosen[] = [];
-  const backends = new Set<string>();
+  const backends: Source[] = [];
   for (const one of saved) {
     const own = backendOf(one);
     if ('missing' in own) leaveOut(one, own.missing);
     else {
       runnable.push(one);
-      backends.add(own.start);
+      backends.push(own.start);
     }
   }
-  return { runnable, backends: [...backends] };
+  return { runnable, backends };
 }

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import type { Source } from '../backends/source.ts';
 import { Session } from '../campaign/session.ts';
 import { caseSchema } from '../core/case.ts';
 import { UsageError } from '../core/errors.ts';
@@ -20,7 +21,7 @@ export interface ReproOptions extends Pick<CommonOptions, 'backend' | 'caseTimeo
  * The failure that a file or an id names: a counterexample's, that of a known issue on the first of its backends, or of a case on the
  * backend that is asked for. `start` is what `--backend` would say of the backend.
  */
-function subjectOf(name: string, options: ReproOptions): Subject & { backend: string; start: string } {
+function subjectOf(name: string, options: ReproOptions): Subject & { backend: string; start: string | Source } {
   const cwd = workingFolder();
   const given = options.backend?.[0];
   if ((options.backend?.length ?? 0) > 1)

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { builtIns } from '../backends/index.ts';
+import type { Source } from '../backends/source.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Saved, Store } from '../store/store.ts';
 
@@ -21,16 +22,22 @@ export function chosen(names: readonly string[], store: Store, cwd: string): Cho
   });
 }
 
-/** How to start the backend that a counterexample was found in, or why it can't be. */
-export function backendOf({ file, counterexample }: Saved): { start: string } | { missing: string } {
-  const { backend, module } = counterexample;
+/** Where the backend that a counterexample was found in comes from, or why it can't be started. */
+export function backendOf({ file, counterexample }: Saved): { start: Source } | { missing: string } {
+  const { backend, module, program } = counterexample;
   const remedy = 'name its module with --backend ./file.mjs';
+  if (program !== undefined) {
+    const folder = resolve(dirname(file), program.folder);
+    if (existsSync(folder)) return { start: { kind: 'program', command: program.command, folder } };
+    return { missing: `backend "${backend}" ran in ${folder}, which is not there: name its command with --backend` };
+  }
   if (module === undefined) {
-    if (builtIns.some(({ name }) => name === backend)) return { start: backend };
+    const builtIn = builtIns.find(({ name }) => name === backend);
+    if (builtIn !== undefined) return { start: { kind: 'built-in', builtIn } };
     return { missing: `backend "${backend}" is not built in: ${remedy}` };
   }
   const path = resolve(dirname(file), module);
   return existsSync(path)
-    ? { start: path }
+    ? { start: { kind: 'module', path, given: path } }
     : { missing: `the module of backend "${backend}" is not at ${path}: ${remedy}` };
 }

@@ -9,6 +9,8 @@ export interface Launch {
   command: string;
   args: readonly string[];
   env?: Readonly<Record<string, string>>;
+  /** Where it runs; the folder of this process where it is left out. */
+  cwd?: string;
 }
 
 export interface BackendInfo {
@@ -187,6 +189,7 @@ class Child {
       reject: false,
       detached: true,
       cleanup: false,
+      ...(launch.cwd === undefined ? {} : { cwd: launch.cwd }),
       ...(launch.env === undefined ? {} : { env: { ...launch.env } }),
     });
     this.pid = subprocess.pid;

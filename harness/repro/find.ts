@@ -8,8 +8,8 @@ import type { Finding, RuntimeName } from './finding.ts';
 /** A failing case, what has to run before it, and how it failed. */
 export type Subject = Pick<Counterexample, 'case' | 'before' | 'kind'>;
 
-function runtimeOf({ name, module }: Contender): RuntimeName | null {
-  if (module !== null) return null;
+function runtimeOf({ name, source }: Contender): RuntimeName | null {
+  if (source.kind !== 'built-in') return null;
   return (/^tfjs-(cpu|wasm|node)\b/.exec(name)?.[1] as RuntimeName | undefined) ?? null;
 }
 

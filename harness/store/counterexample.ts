@@ -1,3 +1,5 @@
+import { relative } from 'node:path';
+import type { Source } from '../backends/source.ts';
 import type { Case } from '../core/case.ts';
 import { UsageError } from '../core/errors.ts';
 import { type OracleName, oracleNames } from '../core/outcome.ts';
@@ -32,6 +34,20 @@ export interface Counterexample {
   oracle?: OracleName;
   /** The backend module's path from the store's folder, where it is a file. */
   module?: string;
+  /** The backend's command and where it runs, from the store's folder, where it is a program. */
+  program?: { command: string; folder: string };
+}
+
+/** What a counterexample in a store's folder says of where its backend comes from. */
+export function originOf(source: Source, storeFolder: string): Pick<Counterexample, 'module' | 'program'> {
+  switch (source.kind) {
+    case 'built-in':
+      return {};
+    case 'module':
+      return { module: relative(storeFolder, source.path) };
+    case 'program':
+      return { program: { command: source.command, folder: relative(storeFolder, source.folder) } };
+  }
 }
 
 /** Whose word it was found by. */
@@ -47,10 +63,15 @@ function isKind(value: unknown): value is MismatchKind {
   return (mismatchKinds as readonly unknown[]).includes(value);
 }
 
+function isProgram(value: unknown): value is Counterexample['program'] {
+  const { command, folder } = (value ?? {}) as Record<string, unknown>;
+  return typeof command === 'string' && typeof folder === 'string';
+}
+
 /** The counterexample that parsed JSON holds. Throws UsageError, which names `where`. */
 export function parseCounterexample(json: unknown, where: string): Counterexample {
   if (typeof json !== 'object' || json === null) throw new UsageError(`${where}: must be an object`);
-  const { schema, id, signature, backend, kind, before, oracle } = json as Record<string, unknown>;
+  const { schema, id, signature, backend, kind, before, oracle, program } = json as Record<string, unknown>;
   if (schema !== counterexampleSchema) {
     throw new UsageError(`${where}: schema must be "${counterexampleSchema}": got ${JSON.stringify(schema)}`);
   }
@@ -63,6 +84,9 @@ export function parseCounterexample(json: unknown, where: string): Counterexampl
   }
   if (oracle !== undefined && !(oracleNames as readonly unknown[]).includes(oracle)) {
     throw new UsageError(`${where}: oracle must be one of ${oracleNames.join(', ')}: got ${JSON.stringify(oracle)}`);
+  }
+  if (program !== undefined && !isProgram(program)) {
+    throw new UsageError(`${where}: program must have a command and a folder: got ${JSON.stringify(program)}`);
   }
   if (before !== undefined && !Array.isArray(before)) throw new UsageError(`${where}: before must be a list of cases`);
   return {

@@ -17,6 +17,7 @@ import { readRecord } from './record.mjs';
  * @property {string} name
  * @property {string} title
  * @property {readonly string[]} needs names of steps that come first
+ * @property {boolean} [onDemand] only one backend needs it: it is installed where someone asks for that
  * @property {string} remedy what a user can do where it fails
  * @property {() => string | null} [notOurs] why set-up leaves this alone here, or null
  * @property {() => string} fingerprint of what it is made from: another one makes it stale

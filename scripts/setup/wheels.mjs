@@ -66,6 +66,35 @@ export const tensorflow = defineStep({
 });
 
 /**
+ * A Python package that only its own backend needs.
+ *
+ * @param {string} name the package's, the module's and the step's
+ * @param {string} title
+ */
+function framework(name, title) {
+  const version = versionOf(name);
+  return defineStep({
+    name,
+    title: `${title} ${version}`,
+    needs: ['python'],
+    onDemand: true,
+    remedy,
+    fingerprint: () => fingerprintOf([...requirementsOf(name), readFileSync(constraints, 'utf8')]),
+    problem: () => problemOfWheel({ distributions: [name], module: name, version }),
+    acceptsByHand: false,
+    present: `${version} in .venv`,
+    async run(context) {
+      // With CONVDIFF_PYTHON nothing is installed into the user's Python.
+      if (problemOfVenv() !== null) await makeVenv(context);
+      await install(context, requirementsOf(name));
+    },
+  });
+}
+
+export const jax = framework('jax', 'JAX');
+export const openvino = framework('openvino', 'OpenVINO');
+
+/**
  * TensorFlow has another name where the CPU-only wheel exists.
  *
  * @param {readonly string[]} projects

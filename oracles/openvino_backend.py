@@ -1,0 +1,87 @@
+"""OpenVINO on the CPU: a model of one operation a case."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import frames
+
+try:
+    import numpy
+    import openvino
+    from openvino import opset15 as ops
+
+    from arrays import Inputs, Params, Unsupported, pad_widths, running, windows
+except ImportError as error:
+    frames.fail(f"Python cannot import what it needs: {error}")
+
+MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge"}
+# In float32 throughout: on some processors the CPU plugin takes bfloat16 unless told otherwise.
+CONFIG = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1}
+CORE = openvino.Core()
+
+
+def convolution(params: Params, x: Any, w: numpy.ndarray) -> Any:
+    begins, ends = zip(*windows(params, w), strict=True)
+    groups = params["groups"]
+    arguments = (params["stride"], list(begins), list(ends), params["dilation"])
+    if groups == 1:
+        return ops.convolution(x, w, *arguments)
+    return ops.group_convolution(x, w.reshape(groups, w.shape[0] // groups, *w.shape[1:]), *arguments)
+
+
+def transposed_convolution(params: Params, x: Any, w: numpy.ndarray) -> Any:
+    groups, padding = params["groups"], params["padding"]
+    options = {
+        "strides": params["stride"],
+        "pads_begin": padding,
+        "pads_end": padding,
+        "dilations": params["dilation"],
+        "output_padding": params["output_padding"],
+    }
+    if groups == 1:
+        return ops.convolution_backprop_data(x, w, **options)
+    kernel = w.reshape(groups, w.shape[0] // groups, *w.shape[1:])
+    return ops.group_convolution_backprop_data(x, kernel, **options)
+
+
+def pad(params: Params, x: Any, rank: int, dtype: numpy.dtype) -> Any:
+    if params["mode"] not in MODES:
+        raise Unsupported(f"OpenVINO has no padding of mode {params['mode']}")
+    widths = pad_widths(params, rank)
+    begins, ends = (numpy.array([width[end] for width in widths], numpy.int64) for end in (0, 1))
+    value = numpy.array(params["value"]).astype(dtype) if params["mode"] == "constant" else None
+    return ops.pad(x, begins, ends, MODES[params["mode"]], value)
+
+
+def node_of(op: str, params: Params, inputs: Inputs, x: Any) -> Any:
+    given = inputs["input"]
+    if op == "pad":
+        if given.ndim == 0:
+            raise Unsupported("OpenVINO pads no scalar")
+        return pad(params, x, given.ndim, given.dtype)
+    result = (transposed_convolution if "transpose" in op else convolution)(params, x, inputs["weight"])
+    bias = inputs.get("bias")
+    return result if bias is None else ops.add(result, bias.reshape(1, -1, *[1] * (given.ndim - 2)))
+
+
+def compute(op: str, params: Params, inputs: Inputs) -> Any:
+    given = inputs["input"]
+    if given.dtype == numpy.float64:
+        raise Unsupported("OpenVINO's CPU plugin computes float64 in float32")
+    x = ops.parameter(list(given.shape), given.dtype, name="input")
+    model = openvino.Model([node_of(op, params, inputs, x)], [x], op)
+    return CORE.compile_model(model, "CPU", CONFIG)([given])[0]
+
+
+def main() -> None:
+    version = openvino.get_version()
+    frames.serve(
+        {"openvino": running(compute)},
+        {"version": version.split("-")[0], "flushesDenormals": True},
+        {"openvino": version},
+    )
+
+
+if __name__ == "__main__":
+    main()
