@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { isSetupError } from '../scripts/setup.mjs';
 import { check } from './commands/check.ts';
+import { compare } from './commands/compare.ts';
 import { coverage } from './commands/coverage.ts';
 import { doctor } from './commands/doctor.ts';
 import { explain } from './commands/explain.ts';
@@ -109,6 +110,18 @@ function program(done: (exit: number) => void): Command {
     .argument('[names...]', 'files or ids')
     .option('--store <folder>', 'where they are (default: reports/counterexamples)')
     .action(async (names, options) => done(await replay(names, options)));
+
+  running(
+    convdiff
+      .command('compare')
+      .description('what a backend can do, where it is wrong and how fast it is, as rules and as a page'),
+  )
+    .option('--against <names>', 'backends to put beside it', list)
+    .option('--op <names>', 'operators; may be repeated or take commas (default: all)', list)
+    .option('--runs <n>', 'cases of all operators together (default: 7000)')
+    .option('--seed <n>', 'where drawing begins (default: at random, printed first)')
+    .option('--report <folder>', 'write a page and its data there')
+    .action(async (options) => done(await compare(options)));
 
   convdiff
     .command('repro')

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -33,7 +35,9 @@ def running(compute: Compute) -> frames.Run:
         try:
             if "_grad_" in op:
                 raise Unsupported("gradients are not written for this backend")
-            result, problem = numpy.ascontiguousarray(compute(op, params, arrays)), None
+            started = time.perf_counter()
+            result, problem = numpy.asarray(compute(op, params, arrays), order="C"), None
+            seconds = time.perf_counter() - started
         except Unsupported as error:
             problem = {"type": "unsupported", "reason": str(error)}
         except Exception as error:  # noqa: BLE001 whatever a framework raises is a refusal
@@ -44,7 +48,9 @@ def running(compute: Compute) -> frames.Run:
             return {"type": "side-effect", "changed": changed}, {}
         if problem is not None:
             return problem, {}
-        return {"type": "ok"}, {"output": frames.Tensor(str(result.dtype), list(result.shape), result.tobytes())}
+        return {"type": "ok", "seconds": seconds}, {
+            "output": frames.Tensor(str(result.dtype), list(result.shape), result.tobytes())
+        }
 
     return run
 
@@ -87,7 +93,10 @@ def kept(widths: list[tuple[int, int]], shape: tuple[int, ...]) -> tuple[slice, 
 def padded(pad: Callable[[Any, list[tuple[int, int]], str, float], Any], params: Params, x: Any, dtype: str) -> Any:
     """PyTorch's padding with a framework's own, which adds 0 or more: `pad(x, widths, mode, value)`."""
     widths, mode = pad_widths(params, len(x.shape)), params["mode"]
-    value = int(params["value"]) if dtype == "int32" else params["value"]
+    value = params["value"]
+    if dtype == "int32":
+        # Where it is no number that an int32 holds, nothing is added.
+        value = int(value) if math.isfinite(value) else 0
     if mode == "circular":
         # Round and round what is left.
         return pad(x[kept(widths, tuple(x.shape))], added(widths), mode, value)

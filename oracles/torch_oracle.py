@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import time
 import warnings
 from importlib.metadata import version
 from typing import Any
@@ -75,12 +76,14 @@ def run(op: str, params: dict[str, Any], given: dict[str, torch.Tensor]):
         raise KeyError(f"{op} has no parameter {sorted(unknown)}")
     if isinstance(params.get("value"), str):
         params = {**params, "value": float(params["value"])}
+    started = time.perf_counter()
     try:
         result = gradient(function, by, given, params) if by else function(**given, **params)
     except REFUSALS as error:
         return {"type": "rejected", "reason": str(error).split("\n")[0]}, {}
     data = result.contiguous().numpy().tobytes()
-    return {"type": "ok"}, {"output": frames.Tensor(NAMES[result.dtype], list(result.shape), data)}
+    seconds = time.perf_counter() - started
+    return {"type": "ok", "seconds": seconds}, {"output": frames.Tensor(NAMES[result.dtype], list(result.shape), data)}
 
 
 def main() -> None:

@@ -1,4 +1,5 @@
 import type { Case } from '../core/case.ts';
+import type { Call } from '../operators/call.ts';
 import type { Oracle } from './oracle.ts';
 import type { Draw } from './plan.ts';
 import type { Contender } from './session.ts';
@@ -20,6 +21,8 @@ export interface Circumstances {
   signal: AbortSignal;
   /** When the campaign's time is up, on performance.now's clock; shrinking gets a little more. */
   campaignEnd_ms: number;
+  /** Which candidates count as the same failure, beyond what they are locked to; all where it is left out. */
+  accepts?(call: Call): boolean;
 }
 
 /**
@@ -27,8 +30,8 @@ export interface Circumstances {
  * a fresh process nor after the cases that ran before it is `unstable`: two runs differ.
  */
 export async function investigate(failure: Failure, circumstances: Circumstances): Promise<Failure> {
-  const { contender, oracle, draw, past, signal, campaignEnd_ms } = circumstances;
-  const trial = new Trial(contender, oracle, failure);
+  const { contender, oracle, draw, past, signal, campaignEnd_ms, accepts } = circumstances;
+  const trial = new Trial(contender, oracle, failure, accepts);
   try {
     const now_ms = performance.now();
     const deadline_ms = Math.min(now_ms + shrinkTime_ms, Math.max(now_ms, campaignEnd_ms) + overtime_ms);

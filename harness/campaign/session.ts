@@ -12,9 +12,6 @@ import { type Answer, Benched, type Request, Runner } from '../processes/runner.
 import { needsOf, type Oracle, openOracle } from './oracle.ts';
 import { backendRequest } from './request.ts';
 
-/** After so many deaths in a campaign a backend is left out of the rest. */
-const maxDeaths = 10;
-
 export const defaultCaseTimeout_ms = 2000;
 
 /** A backend under test and the process that it runs in. */
@@ -46,9 +43,13 @@ export interface SessionOptions {
   caseTimeout_ms: number;
   /** Where relative paths of backend modules begin, and commands run. */
   cwd: string;
+  /** After so many deaths a backend is left out; 10 where nobody says otherwise. */
+  maxDeaths?: number;
   /** Whose word counts; PyTorch's where nobody says otherwise. */
   oracle?: OracleName | undefined;
 }
+
+type Limits = Pick<SessionOptions, 'caseTimeout_ms' | 'maxDeaths'>;
 
 /** What a backend's process is asked, or what the harness answers on its behalf. */
 export function requestFor(call: Call, contender: Pick<Contender, 'traits' | 'index'>): Request | Outcome {
@@ -72,9 +73,9 @@ export function historyFor(before: readonly Case[], contender: Contender): Reque
 export const unanswered: Outcome = { kind: 'unsupported', reason: 'the process had died' };
 
 /** The backends behind one source: a built-in one, or all that a module or program has. Throws UsageError or HarnessError. */
-async function contendersOf(source: Source, caseTimeout_ms: number): Promise<Contender[]> {
+async function contendersOf(source: Source, limits: Limits): Promise<Contender[]> {
   const name = nameOf(source);
-  return started(source, caseTimeout_ms, (error) => {
+  return started(source, limits, (error) => {
     switch (source.kind) {
       case 'built-in':
         return new HarnessError(
@@ -97,7 +98,7 @@ async function contendersOf(source: Source, caseTimeout_ms: number): Promise<Con
 /** Starts a process to hear which backends it has. The first of them goes on in it; each other one gets its own. */
 async function started(
   source: Source,
-  caseTimeout_ms: number,
+  { caseTimeout_ms, maxDeaths = 10 }: Limits,
   failure: (error: StartError) => Error,
 ): Promise<Contender[]> {
   const launch = launchOf(source);
@@ -153,12 +154,12 @@ export class Session {
   }
 
   /** Sets up what is missing and starts everything. Throws UsageError or HarnessError. */
-  static async open({ backends, caseTimeout_ms, cwd, oracle = 'pytorch' }: SessionOptions): Promise<Session> {
+  static async open({ backends, cwd, oracle = 'pytorch', ...options }: SessionOptions): Promise<Session> {
     const sources = distinct(backends.map((one) => (typeof one === 'string' ? sourceOf(one, cwd) : one)));
     const needs = sources.flatMap((source) => (source.kind === 'built-in' ? source.builtIn.needs : []));
     await ensure([...needsOf(oracle), ...needs]);
-    const opening = settle([openOracle(oracle, caseTimeout_ms)]);
-    const opened = await settle(sources.map((source) => contendersOf(source, caseTimeout_ms)));
+    const opening = settle([openOracle(oracle, options.caseTimeout_ms)]);
+    const opened = await settle(sources.map((source) => contendersOf(source, options)));
     const contenders = opened.values.flat();
     const { values: oracles, error } = await opening;
     try {

@@ -54,6 +54,7 @@ export class Trial {
   readonly #contender: Contender;
   readonly #oracle: Oracle;
   readonly #lock: string;
+  readonly #accepts: (call: Call) => boolean;
   /** Two runs of a case differ. */
   readonly #isUnsteady: boolean;
   readonly #timeout_ms: number;
@@ -61,11 +62,12 @@ export class Trial {
   /** How many candidates are worth running at a time: a death wastes those behind it. */
   readonly width: number;
 
-  constructor(contender: Contender, oracle: Oracle, failure: Failure) {
+  constructor(contender: Contender, oracle: Oracle, failure: Failure, accepts: (call: Call) => boolean = () => true) {
     const { kind } = failure.mismatch;
     const { caseTimeout_ms } = contender.runner.options;
     this.#contender = contender;
     this.#oracle = oracle;
+    this.#accepts = accepts;
     this.#isUnsteady = kind === 'unstable';
     this.#lock = lockOf(failure.call, contender.name, failure.mismatch);
     this.#timeout_ms = kind === 'timeout' ? Math.min(caseTimeout_ms, hangTimeout_ms) : caseTimeout_ms;
@@ -121,6 +123,7 @@ export class Trial {
     before: readonly Case[],
     { own, related }: Outcomes,
   ): Promise<Failure | null> {
+    if (!this.#accepts(call)) return null;
     if (opinion === null) {
       const mismatch = unsteadiness(own);
       return mismatch === null ? null : { call, mismatch, before };

@@ -6,7 +6,8 @@ export type OracleName = (typeof oracleNames)[number];
 
 /** What became of one case in one process: the oracle's or a backend's. */
 export type Outcome =
-  | { kind: 'ok'; output: Tensor }
+  /** `seconds`: how long the call itself took, where the process says so. */
+  | { kind: 'ok'; output: Tensor; seconds?: number }
   /** It changed these inputs; what it returned does not matter then. */
   | { kind: 'side-effect'; changed: string[] }
   /** It returned something that is no tensor, or whose data does not fit its shape. */

@@ -57,7 +57,8 @@ export function outcomeOf(frame: Frame): Outcome {
     case 'ok': {
       const output: Tensor | undefined = tensors.output;
       if (output === undefined) return { kind: 'malformed', what: 'dtype', reason: 'a reply without an output' };
-      return { kind: 'ok', output };
+      const { seconds } = header;
+      return { kind: 'ok', output, ...(typeof seconds === 'number' ? { seconds } : {}) };
     }
     case 'side-effect':
       return { kind: 'side-effect', changed: (header.changed as string[] | undefined) ?? [] };

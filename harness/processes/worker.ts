@@ -86,6 +86,7 @@ async function answer(backend: Backend, frame: Frame): Promise<Buffer> {
   const inputs = frame.tensors as unknown as Inputs<Tensor>;
   const { grad_output: gradOutput, ...operands } = inputs;
   let output: Tensor;
+  let seconds = 0;
   try {
     if (backend.supports !== undefined) {
       const shapes = mapInputs(operands, ({ shape }) => [...shape]);
@@ -93,10 +94,12 @@ async function answer(backend: Backend, frame: Frame): Promise<Buffer> {
       const supported = backend.supports({ ...(gradient ?? { op }), params, shapes, dtypes });
       if (supported !== true) return encodeFrame(frame.id, { type: 'unsupported', reason: String(supported) });
     }
+    const started_ms = performance.now();
     if (gradient === null) output = await backend.run({ op, params }, inputs);
     else if (backend.gradients === undefined) {
       return encodeFrame(frame.id, { type: 'unsupported', reason: 'the backend has no gradients' });
     } else output = (await backend.gradients({ ...gradient, params }, operands, gradOutput!))?.[gradient.by] as Tensor;
+    seconds = (performance.now() - started_ms) / 1000;
   } catch (error) {
     const changed = changedInputs(inputs, frame);
     if (changed.length > 0) return encodeFrame(frame.id, { type: 'side-effect', changed });
@@ -107,7 +110,7 @@ async function answer(backend: Backend, frame: Frame): Promise<Buffer> {
   const problem = malformed(output);
   if (problem !== null) return encodeFrame(frame.id, { type: 'malformed', ...problem });
   const { dtype, shape, data } = output;
-  return encodeFrame(frame.id, { type: 'ok' }, { output: { dtype, shape, data } });
+  return encodeFrame(frame.id, { type: 'ok', seconds }, { output: { dtype, shape, data } });
 }
 
 /** Answers requests one after the other, in the order in which they come. */

@@ -1,0 +1,266 @@
+import { batchSize, caseOf, type Draw, drawBatch } from '../campaign/plan.ts';
+import type { Contender, Session } from '../campaign/session.ts';
+import type { OpName } from '../core/case.ts';
+import type { Verdict } from '../core/verdict.ts';
+import { modelOf } from '../coverage/coverage.ts';
+import { type Classes, classesOf, type Model } from '../coverage/model.ts';
+import { type Call, prepare } from '../operators/call.ts';
+import { operatorOf } from '../operators/index.ts';
+import { type Conjunction, learn, meets } from './learn.ts';
+import { type Standing, standingOf, standings } from './standing.ts';
+import { type Condition, conditionsOf } from './vocabulary.ts';
+
+/*
+ * What backends make of drawn cases, operator by operator, and the rules that follow from it. What a backend dies of is not run
+ * again and again: once there is a rule for it, the cases that it is about are left out.
+ */
+
+/** So many cases of each operator at a time; then it is seen what each backend dies of. */
+const roundSize = 64;
+/** A rule is checked with so many fresh cases that meet it, or so many where the backend dies of them. */
+const freshCases = 24;
+const freshDeaths = 6;
+/** And so many that meet none. */
+const freshElsewhere = 60;
+/** So many draws are looked through for them. */
+const mostDraws = 20_000;
+/** Fresh cases are drawn from here on. */
+const freshBatch = 2 ** 20;
+/** A rule that fresh cases contradict is learned again with these, so often. */
+const attempts = 3;
+
+export interface Observation {
+  draw: Draw;
+  /** Of a call that is neither broken nor bent on purpose; null for one that is. */
+  classes: Classes | null;
+  standing: Standing;
+  verdict: Verdict;
+  /** The most products that an element of the result sums up; 0 for padding. */
+  taps: number;
+}
+
+/** How often something happened. */
+export interface Share {
+  happened: number;
+  cases: number;
+}
+
+/** Where something happens. */
+export interface Boundary {
+  op: OpName;
+  standing: Standing;
+  conjunction: Conjunction;
+  /** In fresh cases that meet the conditions, drawn after the rule was made. */
+  fresh: Share;
+}
+
+/** What was learned of one backend and operator. */
+export interface Findings {
+  boundaries: Boundary[];
+  /** What happened in fresh cases that meet no rule: agreement, if the rules are whole. */
+  elsewhere: Share;
+  /** Failures that no rule explains. */
+  unexplained: Observation[];
+}
+
+/** How cases of an operator and its classes are told. */
+interface Terms {
+  op: OpName;
+  model: Model;
+  conditions: readonly Condition[];
+}
+
+function termsOf(op: OpName): Terms {
+  const model = modelOf(operatorOf(op));
+  return { op, model, conditions: conditionsOf(model) };
+}
+
+function tapsOf({ operator, spec, strictOnly }: Call): number {
+  if (operator.rounding === null || strictOnly) return 0;
+  return operator.rounding.taps(spec).reduce((most, taps) => Math.max(most, taps), 0);
+}
+
+/** Those standings from which a case of this one has to be told apart: who says beforehand that it can't is not wrong. */
+function laterThan(standing: Standing): ReadonlySet<Standing> {
+  return new Set(standings.slice(standings.indexOf(standing) + 1).filter((one) => one !== 'unknown'));
+}
+
+/** What is said of a backend by a rule. */
+const ruled: readonly Standing[] = ['unsupported', 'refuses', 'crashes', 'wrong'];
+
+function rulesOf(observations: readonly Observation[], standing: Standing, { conditions }: Terms): Conjunction[] {
+  const later = laterThan(standing);
+  const classesWhere = (is: (standing: Standing) => boolean) =>
+    observations.flatMap(({ classes, standing: one }) => (classes !== null && is(one) ? [classes] : []));
+  return learn(
+    classesWhere((one) => one === standing),
+    classesWhere((one) => later.has(one)),
+    conditions,
+  );
+}
+
+export interface SurveyOptions {
+  session: Session;
+  ops: readonly OpName[];
+  seed: number;
+  /** Cases of each operator. */
+  runs: number;
+  signal: AbortSignal;
+  onProgress(doing: string, share: number): void;
+}
+
+/** What every backend made of every operator's cases. */
+export class Survey {
+  readonly #options: SurveyOptions;
+  readonly #terms: ReadonlyMap<OpName, Terms>;
+  readonly #observations = new Map<string, Observation[]>();
+  /** What is not run any more, by backend and operator. */
+  readonly #deadly = new Map<string, Conjunction[]>();
+
+  constructor(options: SurveyOptions) {
+    this.#options = options;
+    this.#terms = new Map(options.ops.map((op) => [op, termsOf(op)]));
+  }
+
+  of(backend: string, op: OpName): Observation[] {
+    const key = `${backend} ${op}`;
+    const known = this.#observations.get(key) ?? [];
+    this.#observations.set(key, known);
+    return known;
+  }
+
+  /** Runs the cases. */
+  async run(): Promise<void> {
+    const { ops, runs, session, signal, onProgress } = this.#options;
+    for (let from = 0; from < runs && !signal.aborted; from += roundSize) {
+      for (const [i, op] of ops.entries()) {
+        if (signal.aborted) return;
+        onProgress(op, (from + (roundSize * i) / ops.length) / runs);
+        await this.#observe(op, this.#draws(op, from, Math.min(roundSize, runs - from)), session.contenders);
+        for (const { name } of session.contenders) {
+          const observations = this.of(name, op);
+          if (!observations.some(({ standing }) => standing === 'crashes')) continue;
+          this.#deadly.set(`${name} ${op}`, rulesOf(observations, 'crashes', this.#terms.get(op)!));
+        }
+      }
+    }
+  }
+
+  #draws(op: OpName, from: number, count: number): Draw[] {
+    return drawBatch(this.#options.seed, Math.floor(from / batchSize), [op])
+      .slice(from % batchSize, (from % batchSize) + count)
+      .map(({ draw }) => draw);
+  }
+
+  async #observe(op: OpName, draws: readonly Draw[], contenders: readonly Contender[]): Promise<void> {
+    const { model } = this.#terms.get(op)!;
+    await Promise.all(
+      draws.map(async (draw) => {
+        const classes = draw.twist === null ? classesOf(model, draw) : null;
+        const call = prepare(caseOf(op, draw));
+        const taps = tapsOf(call);
+        const asked = contenders.filter(
+          ({ name, traits }) =>
+            (traits.strict || classes !== null) &&
+            !(classes !== null && (this.#deadly.get(`${name} ${op}`) ?? []).some((rule) => meets(rule, classes))),
+        );
+        for (const { contender, verdict } of await this.#options.session.judge(call, asked)) {
+          this.of(contender.name, op).push({ draw, classes, standing: standingOf(call, verdict), verdict, taps });
+        }
+      }),
+    );
+  }
+
+  /** The rules that the cases of a backend give, checked against fresh ones; those that these contradict are made anew. */
+  async learn(contender: Contender, op: OpName): Promise<Findings> {
+    const terms = this.#terms.get(op)!;
+    const deadly = this.#deadly.get(`${contender.name} ${op}`);
+    // Now it is about to be seen whether it dies.
+    this.#deadly.delete(`${contender.name} ${op}`);
+    let observations: readonly Observation[] = this.of(contender.name, op);
+    for (let attempt = 1; ; attempt++) {
+      const rules = ruled.flatMap((standing) =>
+        (standing === 'crashes' && deadly !== undefined && attempt === 1
+          ? deadly
+          : rulesOf(observations, standing, terms)
+        ).map((conjunction) => ({ standing, conjunction })),
+      );
+      const checks = await this.#check(contender, terms, rules, (attempt - 1) * mostDraws);
+      const isWrong = checks.some(({ rule, observed }) =>
+        observed.some((one) => isContradicted(one, rule?.standing ?? 'agrees')),
+      );
+      if (isWrong && attempt < attempts && !this.#options.signal.aborted) {
+        observations = [...observations, ...checks.flatMap(({ observed }) => observed)];
+        continue;
+      }
+      return this.#findings(op, observations, checks);
+    }
+  }
+
+  #findings(op: OpName, observations: readonly Observation[], checks: readonly Check[]): Findings {
+    const boundaries = checks.flatMap(({ rule, observed }) =>
+      rule === null ? [] : [{ op, ...rule, fresh: shareOf(observed, rule.standing) }],
+    );
+    const outside = checks.find(({ rule }) => rule === null)!.observed;
+    const failures = outside.filter(({ standing }) => standing !== 'agrees' && standing !== 'unknown');
+    const unexplained = observations.filter(
+      ({ classes, standing }) =>
+        classes !== null &&
+        ruled.includes(standing) &&
+        !boundaries.some((one) => one.standing === standing && meets(one.conjunction, classes)),
+    );
+    return {
+      boundaries,
+      elsewhere: { happened: failures.length, cases: outside.length },
+      unexplained: [...unexplained, ...failures],
+    };
+  }
+
+  /** Fresh cases for each rule, and for where there is none. */
+  async #check(contender: Contender, { op, model }: Terms, rules: readonly Rule[], after: number): Promise<Check[]> {
+    const wanted = [...rules.map((rule) => ({ rule, draws: [] as Draw[] })), { rule: null, draws: [] as Draw[] }];
+    const isFull = ({ rule, draws }: (typeof wanted)[number]) => draws.length >= freshCount(rule);
+    for (let batch = freshBatch + after, seen = 0; seen < mostDraws && !wanted.every(isFull); batch++) {
+      for (const { draw } of drawBatch(this.#options.seed, batch, [op])) {
+        seen += 1;
+        if (draw.twist !== null) continue;
+        const classes = classesOf(model, draw);
+        const met = rules.filter(({ conjunction }) => meets(conjunction, classes));
+        // Where several rules hold, the first says what is to be seen.
+        const place = wanted.find(({ rule }) => rule === (met[0] ?? null))!;
+        if (!isFull(place)) place.draws.push(draw);
+      }
+    }
+    const checks: Check[] = [];
+    for (const { rule, draws } of wanted) {
+      const before = this.of(contender.name, op).length;
+      await this.#observe(op, draws, [contender]);
+      checks.push({ rule, observed: this.of(contender.name, op).splice(before) });
+    }
+    return checks;
+  }
+}
+
+interface Rule {
+  standing: Standing;
+  conjunction: Conjunction;
+}
+
+interface Check {
+  /** Null: where no rule holds. */
+  rule: Rule | null;
+  observed: Observation[];
+}
+
+function freshCount(rule: Rule | null): number {
+  if (rule === null) return freshElsewhere;
+  return rule.standing === 'crashes' ? freshDeaths : freshCases;
+}
+
+function isContradicted({ standing }: Observation, expected: Standing): boolean {
+  return standing !== expected && standing !== 'unknown';
+}
+
+export function shareOf(observed: readonly Observation[], standing: Standing): Share {
+  return { happened: observed.filter((one) => one.standing === standing).length, cases: observed.length };
+}

@@ -1,0 +1,167 @@
+import { resolve } from 'node:path';
+import Table from 'cli-table3';
+import type { Session } from '../campaign/session.ts';
+import { type Comparison, type Counts, compareBackends, type Entry } from '../capability/comparison.ts';
+import { UsageError } from '../core/errors.ts';
+import { entryWords, evidenceWords, standingWords } from '../report/boundaries.ts';
+import { writeComparison } from '../report/comparison.ts';
+import { comparisonLines } from '../report/comparisonJson.ts';
+import { caseWords, durationWords, groupDigits } from '../report/words.ts';
+import { readKnownIssues } from '../store/knownIssues.ts';
+import { exitOf, leaveSignal, reportFor, withSession } from './context.ts';
+import {
+  type CommonOptions,
+  durationOf_ms,
+  integerOf,
+  knownIssuesFolder,
+  opsOf,
+  seedOf,
+  workingFolder,
+} from './options.ts';
+
+export interface CompareOptions extends CommonOptions {
+  against?: string[];
+  op?: string[];
+  runs?: string;
+  seed?: string;
+  report?: string;
+}
+
+/** Cases of all operators together, where nobody says otherwise. */
+const defaultRuns = 7000;
+/** Layers of known models take longer than a campaign's cases. */
+const defaultTimeout_ms = 10_000;
+/** What a backend dies of is learned and left out; so often it may die until then. */
+const maxDeaths = 300;
+/** Off a terminal, progress is one line in so much time. */
+const plainEvery_ms = 5000;
+
+/** What backends can do, where they are wrong, and how fast they are; see docs/how-to/compare.md. Returns the exit code. */
+export async function compare(options: CompareOptions): Promise<number> {
+  const cwd = workingFolder();
+  if (options.backend === undefined) throw new UsageError('name the backend to look at with --backend');
+  const ops = opsOf(options.op);
+  const seed = seedOf(options);
+  const runs = options.runs === undefined ? defaultRuns : integerOf('--runs', options.runs, 1);
+  const caseTimeout_ms =
+    options.caseTimeout === undefined ? defaultTimeout_ms : durationOf_ms('--case-timeout', options.caseTimeout);
+  const knownIssues = readKnownIssues(knownIssuesFolder);
+  const folder = options.report === undefined ? null : resolve(cwd, options.report);
+  const report = reportFor(options.format, () => '');
+  const signal = leaveSignal();
+  const backends = [...(options.against ?? []), ...options.backend];
+  const session = { backends, caseTimeout_ms, cwd, maxDeaths, oracle: options.oracle };
+  const say = options.format === 'jsonl' ? process.stderr : process.stdout;
+  return withSession(session, { report, format: options.format, seed }, async (opened) => {
+    const bases = basesOf(opened, options.against ?? []);
+    say.write(`seed ${seed}\n`);
+    const perOperator = Math.ceil(runs / ops.length);
+    say.write(
+      `${opened.contenders.map(({ name, version }) => `${name} ${version}`).join(', ')}: ${groupDigits(perOperator)} cases of each of ${ops.join(' ')}\n`,
+    );
+    const comparison = await compareBackends({
+      session: opened,
+      bases,
+      ops,
+      seed,
+      runs: perOperator,
+      oracle: options.oracle ?? 'pytorch',
+      knownIssues,
+      signal,
+      onProgress: progress(),
+      onEntry: (entry) => say.write(`${entryLines(entry).join('\n')}\n`),
+    });
+    say.write(`${closing(comparison)}\n`);
+    if (folder !== null) say.write(`the report is ${writeComparison(comparison, folder)}\n`);
+    const verdict = exitOf(endingOf(comparison));
+    if (options.format === 'jsonl') process.stdout.write(comparisonLines(comparison, verdict.exit));
+    if (verdict.why !== null) say.write(`${verdict.why}\n`);
+    return verdict.exit;
+  });
+}
+
+/** The names of the backends that `--against` named: those that started first. */
+function basesOf({ contenders }: Session, against: readonly string[]): ReadonlySet<string> {
+  const own = contenders.filter(({ source }) => against.includes(wordOf(source)));
+  return new Set(own.map(({ name }) => name));
+}
+
+function wordOf(source: Session['contenders'][number]['source']): string {
+  switch (source.kind) {
+    case 'built-in':
+      return source.builtIn.name;
+    case 'module':
+      return source.given;
+    case 'program':
+      return `exec:${source.command}`;
+  }
+}
+
+function progress(): (doing: string, share: number | null) => void {
+  let last_ms = performance.now();
+  return (doing, share) => {
+    if (performance.now() - last_ms < plainEvery_ms) return;
+    last_ms = performance.now();
+    process.stderr.write(`${share === null ? '' : `${Math.round(100 * share)} %, `}${doing}\n`);
+  };
+}
+
+function entryLines(entry: Entry): string[] {
+  const known = entry.knownIssue === null ? [] : [`    a known issue: ${entry.knownIssue.id}`];
+  return [
+    `${entry.backend}: ${entryWords(entry)}`,
+    `    ${evidenceWords(entry)}`,
+    `    ${caseWords(entry.case)}: ${entry.reason}`,
+    ...known,
+  ];
+}
+
+function closing({ tables, backends, elsewhere, speed, changes, seconds }: Comparison): string {
+  const table = new Table({
+    head: ['', ...backends.map(({ name }) => name)],
+    style: { head: [], border: [], compact: true },
+  });
+  for (const { op, totals } of tables) table.push([op, ...backends.map(({ name }) => countsWords(totals[name] ?? {}))]);
+  const [met, cases] = elsewhere.reduce(([a, b], { fresh }) => [a + fresh.happened, b + fresh.cases], [0, 0]);
+  const fast = speed
+    .filter(({ backend, base }) => backend !== base)
+    .map(
+      ({ layer, backend, base, ratio }) =>
+        `${layer}: ${backend} takes ${ratio.median.toFixed(2)} of the time of ${base} (${ratio.low.toFixed(2)} to ${ratio.high.toFixed(2)})`,
+    );
+  const changed = changes.map(
+    ({ op, against, backend, from, to, cases: count }) =>
+      `${op}: in ${groupDigits(count)} cases ${against} ${standingWords[from]}, ${backend} ${standingWords[to]}`,
+  );
+  return [
+    table.toString(),
+    `outside of these rules ${groupDigits(cases - met)} of ${groupDigits(cases)} cases drawn to check them agree`,
+    ...changed,
+    ...fast,
+    `done in ${durationWords(seconds)}`,
+  ].join('\n');
+}
+
+function countsWords(counts: Counts): string {
+  const parts = Object.entries(counts).map(([standing, count]) => `${groupDigits(count)} ${standing}`);
+  return parts.length === 0 ? 'nothing was run' : parts.join(', ');
+}
+
+function endingOf({ entries, tables, backends, interrupted }: Comparison): Parameters<typeof exitOf>[0] {
+  const looked = new Set(backends.filter(({ isBase }) => !isBase).map(({ name }) => name));
+  const counted = (standing: keyof Counts) =>
+    tables.reduce(
+      (sum, { totals }) => sum + [...looked].reduce((all, name) => all + (totals[name]?.[standing] ?? 0), 0),
+      0,
+    );
+  const fresh = entries.filter(
+    ({ backend, standing, knownIssue }) => looked.has(backend) && standing !== 'unsupported' && knownIssue === null,
+  );
+  return {
+    mismatches: fresh.length,
+    unknown: counted('unknown'),
+    oracleWrong: 0,
+    compared: counted('agrees') + counted('wrong') + counted('refuses') + counted('crashes') + counted('takes'),
+    shortfall: interrupted ? 'interrupted' : null,
+  };
+}

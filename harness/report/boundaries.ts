@@ -1,0 +1,47 @@
+import type { Entry } from '../capability/comparison.ts';
+import type { Standing } from '../capability/standing.ts';
+import type { Share } from '../capability/survey.ts';
+import { groupDigits } from './words.ts';
+
+/** What a standing is called where it stands for a state. */
+export const standingWords: Record<Standing, string> = {
+  agrees: 'agrees',
+  refuses: 'refuses',
+  unsupported: 'unsupported',
+  takes: 'takes what PyTorch refuses',
+  wrong: 'wrong',
+  crashes: 'crashes',
+  unknown: 'unknown',
+};
+
+/** What an entry says, as `conv2d: refuses stride > 1 with dilation > 1`. */
+export function entryWords(entry: Pick<Entry, 'op' | 'standing' | 'conditions'>): string {
+  return `${entry.op}: ${ruleWords(entry)}`;
+}
+
+/** As `refuses stride > 1 with dilation > 1`, or `wrong where output_padding ≥ stride`. */
+export function ruleWords({ standing, conditions }: Pick<Entry, 'standing' | 'conditions'>): string {
+  const verb = { unsupported: 'does not support', refuses: 'refuses', takes: 'takes', crashes: 'crashes' }[
+    standing as 'takes'
+  ];
+  if (conditions === null) return `${standingWords[standing]} now and then, by no rule that was found`;
+  if (conditions.length === 0)
+    return verb === undefined ? 'wrong everywhere' : `${verb} ${standing === 'crashes' ? 'at ' : ''}any call`;
+  if (standing === 'wrong' || standing === 'crashes') return `${verb ?? 'wrong'} where ${list(conditions, ' and ')}`;
+  return `${verb} ${list(conditions, ' with ')}`;
+}
+
+function list(conditions: readonly string[], between: string): string {
+  return [...conditions].join(between);
+}
+
+/** As `24 of 24`. */
+export function shareWords({ happened, cases }: Share): string {
+  return `${groupDigits(happened)} of ${groupDigits(cases)}`;
+}
+
+/** On what an entry rests, as `in 61 of 61 cases, and 24 of 24 drawn afterwards to check it`. */
+export function evidenceWords({ seen, fresh }: Pick<Entry, 'seen' | 'fresh'>): string {
+  const checked = fresh === null || fresh.cases === 0 ? '' : `, and ${shareWords(fresh)} drawn afterwards to check it`;
+  return `in ${shareWords(seen)} cases${checked}`;
+}
