@@ -9,10 +9,11 @@ import { find } from '../repro/find.ts';
 import type { Finding } from '../repro/finding.ts';
 import { elementsOf } from '../store/counterexample.ts';
 import { type KnownIssue, recognise } from '../store/knownIssues.ts';
+import { meets } from './learn.ts';
 import { smallestFrom, smallestOf } from './smallest.ts';
 import { type Speed, speeds } from './speed.ts';
 import { type Standing, standings } from './standing.ts';
-import { type Boundary, type Findings, type Observation, type Share, Survey, shareOf } from './survey.ts';
+import { type Boundary, type Findings, laterThan, type Observation, type Share, Survey, shareOf } from './survey.ts';
 
 /* What a comparison comes to: all that its reports are made of. */
 
@@ -242,11 +243,17 @@ async function* entriesOf(
       smallest,
     );
   }
-  for (const observation of unexplained.slice(0, mostUnexplained)) {
-    if (signal.aborted) return;
-    const smallest = await smallestFrom(observation, { op, conjunction: [] }, place);
-    const share = { happened: unexplained.length, cases: seen.length };
-    yield entryOf({ op, standing: observation.standing }, null, share, null, smallest);
+  for (const standing of standings) {
+    const alike = unexplained.filter((one) => one.standing === standing);
+    const told = new Set<string>();
+    for (const observation of alike.slice(0, mostUnexplained)) {
+      if (signal.aborted) return;
+      const smallest = await smallestFrom(observation, { op, conjunction: [] }, place);
+      const share = { happened: alike.length, cases: seen.length };
+      const entry = await entryOf({ op, standing }, null, share, null, smallest);
+      if (!told.has(entry.id)) yield entry;
+      told.add(entry.id);
+    }
   }
   yield* brokenCalls();
 
@@ -307,8 +314,10 @@ async function* entriesOf(
 
 /** How often it happens in the cases of the survey that a rule is about. */
 function seenOf({ standing, conjunction }: Boundary, seen: readonly Observation[]): Share {
+  const comparable = laterThan(standing);
   const met = seen.filter(
-    ({ classes }) => classes !== null && conjunction.every((one) => one.classes.includes(classes[one.dimension]!)),
+    ({ classes, standing: one }) =>
+      classes !== null && (one === standing || comparable.has(one)) && meets(conjunction, classes),
   );
   return shareOf(met, standing);
 }

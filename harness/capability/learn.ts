@@ -49,11 +49,16 @@ export function learn(
   while (left.length > 0 && rules.length < mostRules) {
     const best = bestOf(yes, no, left, others, conditions);
     if (best.conjunction.length === 0 ? rules.length > 0 || average < leastRate : isChance(best, average)) return rules;
-    rules.push(best.conjunction);
+    rules.push(inOrder(best.conjunction, conditions));
     const explained = new Set(best.yes);
     left = left.filter((i) => !explained.has(i));
   }
   return rules;
+}
+
+/** As people say it: in the order of the vocabulary. */
+function inOrder(conjunction: Conjunction, conditions: readonly Condition[]): Conjunction {
+  return [...conjunction].sort((a, b) => conditions.indexOf(a) - conditions.indexOf(b));
 }
 
 /** Whether so many of the cases would meet it now and then where it happened at this average rate: by Chernoff's bound. */

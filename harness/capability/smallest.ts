@@ -3,13 +3,12 @@ import { caseOf, type Draw } from '../campaign/plan.ts';
 import type { Contender, Session } from '../campaign/session.ts';
 import { shrinkLayer } from '../campaign/shrink.ts';
 import type { Failure } from '../campaign/trial.ts';
-import { modelOf } from '../coverage/coverage.ts';
-import { classesOf } from '../coverage/model.ts';
 import { type Call, prepare } from '../operators/call.ts';
 import { elementsOf } from '../store/counterexample.ts';
 import { type Conjunction, meets } from './learn.ts';
 import { standingOf } from './standing.ts';
 import type { Boundary, Observation } from './survey.ts';
+import { describe } from './vocabulary.ts';
 
 /** Shrinking one may take so long. */
 const shrinkTime_ms = 15_000;
@@ -23,10 +22,10 @@ interface Place {
 }
 
 /** Whether a call is one that a rule is about; its data may be any. */
-function isMetBy(conjunction: Conjunction, call: Call): boolean {
+function isMetBy(conjunction: Conjunction, call: Call, backend: string): boolean {
   if (call.strictOnly) return false;
   const rule = conjunction.filter(({ dimension }) => dimension !== 'data');
-  return meets(rule, classesOf(modelOf(call.operator), { spec: call.spec, values: 'lattice' }));
+  return meets(rule, describe(call, 'lattice', backend));
 }
 
 function sizeOf({ draw }: Observation, op: Boundary['op']): number {
@@ -55,7 +54,7 @@ export async function smallestFrom(
   { contender, session, signal }: Place,
 ): Promise<Failure> {
   const call = prepare(caseOf(op, draw));
-  const accepts = (candidate: Call) => classes === null || isMetBy(conjunction, candidate);
+  const accepts = (candidate: Call) => classes === null || isMetBy(conjunction, candidate, contender.name);
   if (verdict.verdict === 'mismatch') {
     const failure: Failure = { call, mismatch: verdict, before: [] };
     const circumstances = { contender, oracle: session.oracle, draw, past: [], signal, accepts };

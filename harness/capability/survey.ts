@@ -2,13 +2,12 @@ import { batchSize, caseOf, type Draw, drawBatch } from '../campaign/plan.ts';
 import type { Contender, Session } from '../campaign/session.ts';
 import type { OpName } from '../core/case.ts';
 import type { Verdict } from '../core/verdict.ts';
-import { modelOf } from '../coverage/coverage.ts';
-import { type Classes, classesOf, type Model } from '../coverage/model.ts';
+import type { Classes } from '../coverage/model.ts';
 import { type Call, prepare } from '../operators/call.ts';
 import { operatorOf } from '../operators/index.ts';
 import { type Conjunction, learn, meets } from './learn.ts';
 import { type Standing, standingOf, standings } from './standing.ts';
-import { type Condition, conditionsOf } from './vocabulary.ts';
+import { conditionsOf, describe } from './vocabulary.ts';
 
 /*
  * What backends make of drawn cases, operator by operator, and the rules that follow from it. What a backend dies of is not run
@@ -63,39 +62,33 @@ export interface Findings {
   unexplained: Observation[];
 }
 
-/** How cases of an operator and its classes are told. */
-interface Terms {
-  op: OpName;
-  model: Model;
-  conditions: readonly Condition[];
-}
-
-function termsOf(op: OpName): Terms {
-  const model = modelOf(operatorOf(op));
-  return { op, model, conditions: conditionsOf(model) };
-}
-
 function tapsOf({ operator, spec, strictOnly }: Call): number {
   if (operator.rounding === null || strictOnly) return 0;
   return operator.rounding.taps(spec).reduce((most, taps) => Math.max(most, taps), 0);
 }
 
+/** Null for a call that is broken or bent on purpose. */
+function classesOfDraw({ twist, values }: Draw, call: Call, backend: string): Classes | null {
+  return twist === null ? describe(call, values, backend) : null;
+}
+
 /** Those standings from which a case of this one has to be told apart: who says beforehand that it can't is not wrong. */
-function laterThan(standing: Standing): ReadonlySet<Standing> {
+export function laterThan(standing: Standing): ReadonlySet<Standing> {
   return new Set(standings.slice(standings.indexOf(standing) + 1).filter((one) => one !== 'unknown'));
 }
 
 /** What is said of a backend by a rule. */
 const ruled: readonly Standing[] = ['unsupported', 'refuses', 'crashes', 'wrong'];
 
-function rulesOf(observations: readonly Observation[], standing: Standing, { conditions }: Terms): Conjunction[] {
+function rulesOf(observations: readonly Observation[], standing: Standing, op: OpName): Conjunction[] {
   const later = laterThan(standing);
+  const described = observations.flatMap(({ classes }) => (classes === null ? [] : [classes]));
   const classesWhere = (is: (standing: Standing) => boolean) =>
     observations.flatMap(({ classes, standing: one }) => (classes !== null && is(one) ? [classes] : []));
   return learn(
     classesWhere((one) => one === standing),
     classesWhere((one) => later.has(one)),
-    conditions,
+    conditionsOf(operatorOf(op), described),
   );
 }
 
@@ -112,14 +105,12 @@ export interface SurveyOptions {
 /** What every backend made of every operator's cases. */
 export class Survey {
   readonly #options: SurveyOptions;
-  readonly #terms: ReadonlyMap<OpName, Terms>;
   readonly #observations = new Map<string, Observation[]>();
   /** What is not run any more, by backend and operator. */
   readonly #deadly = new Map<string, Conjunction[]>();
 
   constructor(options: SurveyOptions) {
     this.#options = options;
-    this.#terms = new Map(options.ops.map((op) => [op, termsOf(op)]));
   }
 
   of(backend: string, op: OpName): Observation[] {
@@ -140,7 +131,7 @@ export class Survey {
         for (const { name } of session.contenders) {
           const observations = this.of(name, op);
           if (!observations.some(({ standing }) => standing === 'crashes')) continue;
-          this.#deadly.set(`${name} ${op}`, rulesOf(observations, 'crashes', this.#terms.get(op)!));
+          this.#deadly.set(`${name} ${op}`, rulesOf(observations, 'crashes', op));
         }
       }
     }
@@ -153,18 +144,18 @@ export class Survey {
   }
 
   async #observe(op: OpName, draws: readonly Draw[], contenders: readonly Contender[]): Promise<void> {
-    const { model } = this.#terms.get(op)!;
     await Promise.all(
       draws.map(async (draw) => {
-        const classes = draw.twist === null ? classesOf(model, draw) : null;
         const call = prepare(caseOf(op, draw));
         const taps = tapsOf(call);
-        const asked = contenders.filter(
-          ({ name, traits }) =>
-            (traits.strict || classes !== null) &&
-            !(classes !== null && (this.#deadly.get(`${name} ${op}`) ?? []).some((rule) => meets(rule, classes))),
-        );
+        const described = new Map(contenders.map(({ name }) => [name, classesOfDraw(draw, call, name)]));
+        const asked = contenders.filter(({ name, traits }) => {
+          const classes = described.get(name)!;
+          if (classes === null) return traits.strict;
+          return !(this.#deadly.get(`${name} ${op}`) ?? []).some((rule) => meets(rule, classes));
+        });
         for (const { contender, verdict } of await this.#options.session.judge(call, asked)) {
+          const classes = described.get(contender.name)!;
           this.of(contender.name, op).push({ draw, classes, standing: standingOf(call, verdict), verdict, taps });
         }
       }),
@@ -173,7 +164,6 @@ export class Survey {
 
   /** The rules that the cases of a backend give, checked against fresh ones; those that these contradict are made anew. */
   async learn(contender: Contender, op: OpName): Promise<Findings> {
-    const terms = this.#terms.get(op)!;
     const deadly = this.#deadly.get(`${contender.name} ${op}`);
     // Now it is about to be seen whether it dies.
     this.#deadly.delete(`${contender.name} ${op}`);
@@ -182,10 +172,10 @@ export class Survey {
       const rules = ruled.flatMap((standing) =>
         (standing === 'crashes' && deadly !== undefined && attempt === 1
           ? deadly
-          : rulesOf(observations, standing, terms)
+          : rulesOf(observations, standing, op)
         ).map((conjunction) => ({ standing, conjunction })),
       );
-      const checks = await this.#check(contender, terms, rules, (attempt - 1) * mostDraws);
+      const checks = await this.#check(contender, op, rules, (attempt - 1) * mostDraws);
       const isWrong = checks.some(({ rule, observed }) =>
         observed.some((one) => isContradicted(one, rule?.standing ?? 'agrees')),
       );
@@ -212,19 +202,19 @@ export class Survey {
     return {
       boundaries,
       elsewhere: { happened: failures.length, cases: outside.length },
-      unexplained: [...unexplained, ...failures],
+      unexplained,
     };
   }
 
   /** Fresh cases for each rule, and for where there is none. */
-  async #check(contender: Contender, { op, model }: Terms, rules: readonly Rule[], after: number): Promise<Check[]> {
+  async #check(contender: Contender, op: OpName, rules: readonly Rule[], after: number): Promise<Check[]> {
     const wanted = [...rules.map((rule) => ({ rule, draws: [] as Draw[] })), { rule: null, draws: [] as Draw[] }];
     const isFull = ({ rule, draws }: (typeof wanted)[number]) => draws.length >= freshCount(rule);
     for (let batch = freshBatch + after, seen = 0; seen < mostDraws && !wanted.every(isFull); batch++) {
       for (const { draw } of drawBatch(this.#options.seed, batch, [op])) {
         seen += 1;
         if (draw.twist !== null) continue;
-        const classes = classesOf(model, draw);
+        const classes = describe(prepare(caseOf(op, draw)), draw.values, contender.name);
         const met = rules.filter(({ conjunction }) => meets(conjunction, classes));
         // Where several rules hold, the first says what is to be seen.
         const place = wanted.find(({ rule }) => rule === (met[0] ?? null))!;

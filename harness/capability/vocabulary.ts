@@ -1,4 +1,10 @@
-import type { Classes, Model } from '../coverage/model.ts';
+import { builtIns } from '../backends/index.ts';
+import type { Values } from '../core/case.ts';
+import { modelOf } from '../coverage/coverage.ts';
+import { type Classes, classesOf } from '../coverage/model.ts';
+import type { Call } from '../operators/call.ts';
+import type { Operator } from '../operators/operator.ts';
+import { channelsOf, kernelOf, spatialOf } from '../semantics/window.ts';
 
 /** A condition on a call that people can read, such as `stride > 1`: in one dimension of its operator's classes, some of them. */
 export interface Condition {
@@ -8,7 +14,7 @@ export interface Condition {
 }
 
 export function holds({ dimension, classes }: Condition, of: Classes): boolean {
-  return classes.includes(of[dimension]!);
+  return classes.includes(of[dimension] ?? 'no');
 }
 
 /** By dimension, what can be said of it. What the harness evens out before a backend sees it (how lists are spelled, a missing batch axis) is left out. */
@@ -75,6 +81,10 @@ const vocabulary: Record<string, Record<string, readonly string[]>> = {
     'a value that is not finite': ['NaN', 'infinite'],
   },
   dtype: { int32: ['int32'], float32: ['float32'] },
+  'channels in': { 'one input channel': ['one'], 'several input channels': ['several'] },
+  'channels out': { 'one output channel': ['one'], 'several output channels': ['several'] },
+  'kernel and input': { 'a kernel larger than the input': ['larger'] },
+  rank: { 'a scalar': ['0'], 'an input of one axis': ['1'] },
   data: {
     'special values': ['special'],
     'values other than small integers': ['normal', 'special'],
@@ -82,11 +92,45 @@ const vocabulary: Record<string, Record<string, readonly string[]>> = {
   },
 };
 
-/** What can be said of the calls of an operator: of every dimension at least that it has one of its classes and not another. */
-export function conditionsOf({ dimensions }: Model): Condition[] {
-  return dimensions.flatMap(({ name, classes }) =>
-    Object.entries(vocabulary[name] ?? {})
-      .map(([words, meant]) => ({ words, dimension: name, classes: meant.filter((one) => classes.includes(one)) }))
-      .filter((condition) => condition.classes.length > 0 && condition.classes.length < classes.length),
-  );
+/** A key for what only one backend's calls have; its class is then `yes`. */
+const featurePrefix = 'feature ';
+
+function sizesOf({ operator, spec }: Call): Classes {
+  if (operator.family === 'padding') return { rank: String(Math.min(2, spec.shapes.input.length)) };
+  const axes = operator.unbatchedRank! - 1;
+  const [input, kernel] = [spatialOf(spec, axes), kernelOf(spec)];
+  const count = (channels: number) => (channels === 1 ? 'one' : 'several');
+  return {
+    'channels in': count(channelsOf(spec, axes)),
+    'channels out': count(operator.outputShape(spec).at(-axes - 1)!),
+    'kernel and input': kernel.some((size, i) => size > input[i]!) ? 'larger' : 'not larger',
+  };
+}
+
+/** All that rules may say of a valid call to a backend: the classes of the operator's calls, and more. */
+export function describe(call: Call, values: Values, backend: string): Classes {
+  const own = builtIns.find(({ name }) => name === backend)?.features?.(call) ?? [];
+  return {
+    ...classesOf(modelOf(call.operator), { spec: call.spec, values }),
+    ...sizesOf(call),
+    ...Object.fromEntries(own.map((feature) => [featurePrefix + feature, 'yes'])),
+  };
+}
+
+/** What can be said of calls that were described, in the order in which people say it. */
+export function conditionsOf(operator: Operator, described: readonly Classes[]): Condition[] {
+  const seen = new Set(described.flatMap((classes) => Object.keys(classes)));
+  const { dimensions } = modelOf(operator);
+  const known = Object.entries(vocabulary).flatMap(([dimension, sayings]) => {
+    if (!seen.has(dimension)) return [];
+    const all = dimensions.find(({ name }) => name === dimension)?.classes;
+    return Object.entries(sayings)
+      .map(([words, meant]) => ({ words, dimension, classes: meant.filter((one) => all?.includes(one) ?? true) }))
+      .filter(({ classes }) => classes.length > 0 && classes.length !== all?.length);
+  });
+  const own = [...seen].filter((key) => key.startsWith(featurePrefix));
+  return [
+    ...known,
+    ...own.map((key) => ({ words: key.slice(featurePrefix.length), dimension: key, classes: ['yes'] })),
+  ];
 }
