@@ -6,8 +6,9 @@ import type { Classes } from '../coverage/model.ts';
 import { type Call, prepare } from '../operators/call.ts';
 import { operatorOf } from '../operators/index.ts';
 import { type Conjunction, learn, meets } from './learn.ts';
+import { smallestFrom } from './smallest.ts';
 import { type Standing, standingOf, standings } from './standing.ts';
-import { conditionsOf, describe } from './vocabulary.ts';
+import { type Condition, conditionsOf, describe, holds } from './vocabulary.ts';
 
 /*
  * What backends make of drawn cases, operator by operator, and the rules that follow from it. What a backend dies of is not run
@@ -25,6 +26,8 @@ const freshElsewhere = 60;
 const mostDraws = 20_000;
 /** Fresh cases are drawn from here on. */
 const freshBatch = 2 ** 20;
+/** So many unexplained failures of a kind are looked at closely, to learn what they have in common with others. */
+const mostHints = 2;
 /** A rule that fresh cases contradict is learned again with these, so often. */
 const attempts = 3;
 
@@ -65,6 +68,21 @@ export interface Findings {
 function tapsOf({ operator, spec, strictOnly }: Call): number {
   if (operator.rounding === null || strictOnly) return 0;
   return operator.rounding.taps(spec).reduce((most, taps) => Math.max(most, taps), 0);
+}
+
+/** What sets a call apart from the plainest one of its operator: in conditions as narrow as they can be, and as wide. */
+function distinctionsOf(call: Call, backend: string): Conjunction[] {
+  if (call.strictOnly) return [];
+  const { operator } = call;
+  const plain = { spec: operator.plainest, values: 'lattice', seed: 1, twist: null } as const;
+  const [own, plainest] = [call, prepare(caseOf(operator.name, plain))].map((one) => describe(one, 'lattice', backend));
+  const telling = conditionsOf(operator, [own!, plainest!]).filter((one) => holds(one, own!) && !holds(one, plainest!));
+  const most = (isMore: (one: Condition, other: Condition) => boolean) =>
+    telling.filter((one) => !telling.some((other) => other.dimension === one.dimension && isMore(other, one)));
+  return [
+    most((one, other) => one.classes.length < other.classes.length),
+    most((one, other) => one.classes.length > other.classes.length),
+  ];
 }
 
 /** Null for a call that is broken or bent on purpose. */
@@ -175,16 +193,39 @@ export class Survey {
           : rulesOf(observations, standing, op)
         ).map((conjunction) => ({ standing, conjunction })),
       );
-      const checks = await this.#check(contender, op, rules, (attempt - 1) * mostDraws);
+      const from = freshBatch * attempt;
+      const checks = await this.#check(contender, op, rules, from);
+      const findings = this.#findings(op, observations, checks);
       const isWrong = checks.some(({ rule, observed }) =>
         observed.some((one) => isContradicted(one, rule?.standing ?? 'agrees')),
       );
-      if (isWrong && attempt < attempts && !this.#options.signal.aborted) {
-        observations = [...observations, ...checks.flatMap(({ observed }) => observed)];
-        continue;
-      }
-      return this.#findings(op, observations, checks);
+      const isDone = !isWrong && findings.unexplained.length === 0;
+      if (isDone || attempt === attempts || this.#options.signal.aborted) return findings;
+      const near = await this.#near(contender, op, findings.unexplained, from + freshBatch / 2);
+      observations = [...observations, ...checks.flatMap(({ observed }) => observed), ...near];
     }
+  }
+
+  /** Fresh cases that have what the smallest of the unexplained failures have: what is rare is learned from these. */
+  async #near(
+    contender: Contender,
+    op: OpName,
+    unexplained: readonly Observation[],
+    from: number,
+  ): Promise<readonly Observation[]> {
+    const observed: Observation[] = [];
+    for (const standing of ruled) {
+      for (const one of unexplained.filter((other) => other.standing === standing).slice(0, mostHints)) {
+        const { call } = await smallestFrom(one, { op, conjunction: [] }, { ...this.#options, contender });
+        for (const conjunction of distinctionsOf(call, contender.name)) {
+          // Not a rule yet, so not one of what it dies of.
+          const hint = { standing: 'wrong', conjunction } as const;
+          const [near] = (await this.#check(contender, op, [hint], from)) as [Check];
+          observed.push(...near.observed);
+        }
+      }
+    }
+    return observed;
   }
 
   #findings(op: OpName, observations: readonly Observation[], checks: readonly Check[]): Findings {
@@ -207,10 +248,10 @@ export class Survey {
   }
 
   /** Fresh cases for each rule, and for where there is none. */
-  async #check(contender: Contender, op: OpName, rules: readonly Rule[], after: number): Promise<Check[]> {
+  async #check(contender: Contender, op: OpName, rules: readonly Rule[], from: number): Promise<Check[]> {
     const wanted = [...rules.map((rule) => ({ rule, draws: [] as Draw[] })), { rule: null, draws: [] as Draw[] }];
     const isFull = ({ rule, draws }: (typeof wanted)[number]) => draws.length >= freshCount(rule);
-    for (let batch = freshBatch + after, seen = 0; seen < mostDraws && !wanted.every(isFull); batch++) {
+    for (let batch = from, seen = 0; seen < mostDraws && !wanted.every(isFull); batch++) {
       for (const { draw } of drawBatch(this.#options.seed, batch, [op])) {
         seen += 1;
         if (draw.twist !== null) continue;

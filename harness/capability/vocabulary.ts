@@ -84,6 +84,7 @@ const vocabulary: Record<string, Record<string, readonly string[]>> = {
   'channels in': { 'one input channel': ['one'], 'several input channels': ['several'] },
   'channels out': { 'one output channel': ['one'], 'several output channels': ['several'] },
   'kernel and input': { 'a kernel larger than the input': ['larger'] },
+  windows: { 'windows on padding alone': ['some', 'none'], 'no window that meets the input': ['none'] },
   rank: { 'a scalar': ['0'], 'an input of one axis': ['1'] },
   data: {
     'special values': ['special'],
@@ -95,12 +96,21 @@ const vocabulary: Record<string, Record<string, readonly string[]>> = {
 /** A key for what only one backend's calls have; its class is then `yes`. */
 const featurePrefix = 'feature ';
 
-function sizesOf({ operator, spec }: Call): Classes {
+/** Whether all windows meet the input, some, or none. */
+function windowsClass({ operator, spec }: Call): string {
+  const taps = operator.rounding!.taps(spec);
+  if (taps.every((count) => count === 0)) return 'none';
+  return taps.some((count) => count === 0) ? 'some' : 'all';
+}
+
+function sizesOf(call: Call): Classes {
+  const { operator, spec } = call;
   if (operator.family === 'padding') return { rank: String(Math.min(2, spec.shapes.input.length)) };
   const axes = operator.unbatchedRank! - 1;
   const [input, kernel] = [spatialOf(spec, axes), kernelOf(spec)];
   const count = (channels: number) => (channels === 1 ? 'one' : 'several');
   return {
+    windows: windowsClass(call),
     'channels in': count(channelsOf(spec, axes)),
     'channels out': count(operator.outputShape(spec).at(-axes - 1)!),
     'kernel and input': kernel.some((size, i) => size > input[i]!) ? 'larger' : 'not larger',

@@ -1,14 +1,19 @@
-import { resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import Table from 'cli-table3';
-import type { Session } from '../campaign/session.ts';
+import type { Contender, Session } from '../campaign/session.ts';
 import { type Comparison, type Counts, compareBackends, type Entry } from '../capability/comparison.ts';
 import { UsageError } from '../core/errors.ts';
 import { entryWords, evidenceWords, standingWords } from '../report/boundaries.ts';
-import { writeComparison } from '../report/comparison.ts';
-import { comparisonLines } from '../report/comparisonJson.ts';
+import { comparisonJson, comparisonLines } from '../report/comparisonJson.ts';
+import { comparisonPage, type Programs } from '../report/comparisonPage.ts';
 import { caseWords, durationWords, groupDigits } from '../report/words.ts';
+import type { Language } from '../repro/programs.ts';
+import { provenProgram } from '../repro/run.ts';
+import { writeAtomically } from '../store/atomic.ts';
+import { type Counterexample, counterexampleSchema, originOf } from '../store/counterexample.ts';
 import { readKnownIssues } from '../store/knownIssues.ts';
-import { exitOf, leaveSignal, reportFor, withSession } from './context.ts';
+import { Store } from '../store/store.ts';
+import { commandPrefix, exitOf, leaveSignal, quoted, reportFor, withSession } from './context.ts';
 import {
   type CommonOptions,
   durationOf_ms,
@@ -72,12 +77,68 @@ export async function compare(options: CompareOptions): Promise<number> {
       onEntry: (entry) => say.write(`${entryLines(entry).join('\n')}\n`),
     });
     say.write(`${closing(comparison)}\n`);
-    if (folder !== null) say.write(`the report is ${writeComparison(comparison, folder)}\n`);
+    if (folder !== null) {
+      const page = await writeReport(comparison, { folder, session: opened, caseTimeout_ms, cwd });
+      say.write(`the report is ${page}\n`);
+    }
     const verdict = exitOf(endingOf(comparison));
     if (options.format === 'jsonl') process.stdout.write(comparisonLines(comparison, verdict.exit));
     if (verdict.why !== null) say.write(`${verdict.why}\n`);
     return verdict.exit;
   });
+}
+
+/** Writes the page, its data, and the smallest case of each entry as a file that `replay` takes. Returns the page's path. */
+async function writeReport(
+  comparison: Comparison,
+  { folder, session, caseTimeout_ms, cwd }: { folder: string; session: Session; caseTimeout_ms: number; cwd: string },
+): Promise<string> {
+  const store = new Store(join(folder, 'cases'));
+  store.checkWritable();
+  const files = new Map<Entry, string>();
+  const programs = new Map<Entry, Programs>();
+  for (const entry of comparison.entries) {
+    const contender = session.contenders.find(({ name }) => name === entry.backend)!;
+    files.set(entry, store.save(counterexampleOf(entry, contender, comparison, store.folder)));
+    process.stderr.write(`writing programs that show it: ${entry.backend}, ${entryWords(entry)}\n`);
+    programs.set(entry, await programsOf(entry, caseTimeout_ms));
+  }
+  const command = (entry: Entry) => `${commandPrefix(cwd)} replay ${quoted(relative(cwd, files.get(entry)!))}`;
+  const page = join(folder, 'index.html');
+  writeAtomically(join(folder, 'compare.json'), comparisonJson(comparison));
+  writeAtomically(page, comparisonPage({ comparison, programs, command }));
+  return page;
+}
+
+async function programsOf({ finding }: Entry, caseTimeout_ms: number): Promise<Programs> {
+  if (finding === null) return { python: null, typescript: null };
+  const text = async (language: Language) => (await provenProgram(finding, language, caseTimeout_ms)).text;
+  return { python: await text('python'), typescript: await text('typescript') };
+}
+
+function counterexampleOf(
+  { id, op, backend, kind, reason, elements, case: testCase, before }: Entry,
+  { version, source }: Contender,
+  { seed, oracle }: Comparison,
+  storeFolder: string,
+): Counterexample {
+  return {
+    schema: counterexampleSchema,
+    id,
+    signature: id,
+    op,
+    backend,
+    version,
+    kind: kind as Counterexample['kind'],
+    reason,
+    elements,
+    case: testCase,
+    before,
+    shrunk: true,
+    found: { seed, batch: 0, index: 0 },
+    ...(oracle === 'pytorch' ? {} : { oracle }),
+    ...originOf(source, storeFolder),
+  };
 }
 
 /** The names of the backends that `--against` named: those that started first. */

@@ -1,4 +1,5 @@
-import { isSetupError } from '../../scripts/setup.mjs';
+import { relative } from 'node:path';
+import { isSetupError, root } from '../../scripts/setup.mjs';
 import { Session, type SessionOptions } from '../campaign/session.ts';
 import { HarnessError } from '../core/errors.ts';
 import { jsonlReport } from '../report/jsonl.ts';
@@ -86,4 +87,15 @@ export async function withSession<T>(
   } finally {
     await session?.close();
   }
+}
+
+/** A word as a shell takes it. */
+export function quoted(word: string): string {
+  return /^[\w./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** How convdiff is run, in a command to be typed in this folder. */
+export function commandPrefix(cwd: string): string {
+  const inside = !relative(root, cwd).startsWith('..');
+  return inside ? 'npm run -s convdiff --' : `npm --prefix ${quoted(root)} run -s convdiff --`;
 }

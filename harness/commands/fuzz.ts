@@ -1,11 +1,10 @@
 import { relative, resolve } from 'node:path';
-import { root } from '../../scripts/setup.mjs';
 import { Campaign, type CampaignResult, type Finding, type Progress } from '../campaign/campaign.ts';
 import { totalsOf } from '../campaign/tally.ts';
 import type { Report } from '../report/report.ts';
 import { durationWords, groupDigits } from '../report/words.ts';
 import { readKnownIssues } from '../store/knownIssues.ts';
-import { exitOf, leaveSignal, reportFor, withSession } from './context.ts';
+import { commandPrefix, exitOf, leaveSignal, quoted, reportFor, withSession } from './context.ts';
 import {
   backendsOf,
   type CommonOptions,
@@ -130,17 +129,10 @@ function shortfallOf({ end, cases }: CampaignResult, { runs }: Budget): string |
   return null;
 }
 
-/** A word as a shell takes it. */
-function quoted(word: string): string {
-  return /^[\w./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
-}
-
 /** The command that replays a finding, to be typed where this one was. */
 function replayHint({ counterexample }: Finding, options: FuzzOptions, cwd: string): string {
-  const inside = !relative(root, cwd).startsWith('..');
-  const npm = inside ? 'npm run -s convdiff --' : `npm --prefix ${quoted(root)} run -s convdiff --`;
   const store =
     options.store === undefined ? '' : ` --store ${quoted(relative(cwd, resolve(cwd, options.store)) || '.')}`;
   const timeout = options.caseTimeout === undefined ? '' : ` --case-timeout ${quoted(options.caseTimeout)}`;
-  return `${npm} replay ${counterexample.id}${store}${timeout}`;
+  return `${commandPrefix(cwd)} replay ${counterexample.id}${store}${timeout}`;
 }

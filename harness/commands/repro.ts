@@ -5,8 +5,8 @@ import { caseSchema } from '../core/case.ts';
 import { UsageError } from '../core/errors.ts';
 import { find, type Subject } from '../repro/find.ts';
 import type { Finding } from '../repro/finding.ts';
-import { type Language, programsOf } from '../repro/programs.ts';
-import { shows } from '../repro/run.ts';
+import type { Language } from '../repro/programs.ts';
+import { provenProgram } from '../repro/run.ts';
 import { parseCase, readJson } from '../store/caseFile.ts';
 import { knownIssueSchema, readKnownIssue } from '../store/knownIssues.ts';
 import { type CommonOptions, caseTimeoutOf_ms, storeOf, workingFolder } from './options.ts';
@@ -67,12 +67,9 @@ export async function repro(name: string, options: ReproOptions): Promise<number
     process.stderr.write(`convdiff: ${finding}\n`);
     return 4;
   }
-  for (const program of programsOf(finding, options.lang)) {
-    process.stderr.write('running the program, to see that it shows the failure\n');
-    if (await shows(program, options.lang, caseTimeout_ms)) {
-      process.stdout.write(program.text);
-      return 0;
-    }
-  }
-  throw new Error('a program with the wrong result written in does not show it');
+  const program = await provenProgram(finding, options.lang, caseTimeout_ms, () =>
+    process.stderr.write('running the program, to see that it shows the failure\n'),
+  );
+  process.stdout.write(program.text);
+  return 0;
 }

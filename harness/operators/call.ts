@@ -42,11 +42,16 @@ export function prepare(testCase: Case): Call {
       `${testCase.op}: an absurd size: ${JSON.stringify(testCase.params)} with shapes ${JSON.stringify(spec.shapes)} needs ${operator.peakElements(spec)} elements at once, more than ${maxPeakElements}`,
     );
   }
+  let tensors: Inputs<Tensor> | null = null;
   return {
     case: testCase,
     operator,
     spec,
-    tensors: mapInputs(testCase.inputs, ({ dtype, shape, data }) => materialise(dtype, shape, data)),
+    // Not every call that is looked at is run.
+    get tensors() {
+      tensors ??= mapInputs(testCase.inputs, ({ dtype, shape, data }) => materialise(dtype, shape, data));
+      return tensors;
+    },
     refusal,
     undefinedBecause: refusal === null ? operator.undefinedBecause(spec) : null,
     normalised: operator.normalise(spec.params),

@@ -4,11 +4,25 @@ import { tmpdir } from 'node:os';
 import { join, sep } from 'node:path';
 import { execa } from 'execa';
 import { pythonPath } from '../../scripts/setup.mjs';
-import type { Program } from './finding.ts';
-import type { Language } from './programs.ts';
+import type { Finding, Program } from './finding.ts';
+import { type Language, programsOf } from './programs.ts';
 
 /** What a program may take to start; then it is taken to hang. */
 const start_ms = 20_000;
+
+/** A program that shows a finding, and that was seen to do so; `onRun` hears of each that is tried. */
+export async function provenProgram(
+  finding: Finding,
+  language: Language,
+  caseTimeout_ms: number,
+  onRun: () => void = () => {},
+): Promise<Program> {
+  for (const program of programsOf(finding, language)) {
+    onRun();
+    if (await shows(program, language, caseTimeout_ms)) return program;
+  }
+  throw new Error('a program with the wrong result written in does not show it');
+}
 
 /** The folder that npm has put TensorFlow.js into. */
 function packagesFolder(): string {
