@@ -1130,6 +1130,15 @@ describe.concurrent('what there is', () => {
     expect(out).toMatch(/torch 2\.13\.0/);
   });
 
+  test('setup of what there is not', async () => {
+    expectComplaint(await convdiff(['setup', 'caffe']), 2, '"caffe"', 'tensorflow', 'jax');
+  });
+
+  test('setup by the name of a backend', async () => {
+    const { exit, out } = await convdiff(['setup', 'torch-float32-onednn']);
+    expect({ exit, out }).toEqual({ exit: 0, out: expect.stringMatching(/^PyTorch 2\.13\.0: /m) });
+  });
+
   test('setup, where nothing is missing', async () => {
     const { exit, err, seconds } = await convdiff(['setup']);
     expect({ exit, err }).toEqual({ exit: 0, err: '' });

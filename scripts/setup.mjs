@@ -25,7 +25,11 @@ export { pythonPath, root, venvPython } from './setup/project.mjs';
 
 /** @typedef {import('./setup/step.mjs').Step} Step */
 
-/** In the order in which they run: a step comes after those that it needs. */
+/**
+ * In the order in which they run: a step comes after those that it needs.
+ *
+ * @type {readonly Step[]}
+ */
 export const steps = Object.freeze([packages, build, python, torch, tensorflow, addon, jax, openvino]);
 
 /**
@@ -54,10 +58,16 @@ export async function ensure(names, { progress: out = process.stderr } = {}) {
 /**
  * What is there and what is missing, for people.
  *
- * @returns {{ name: string, title: string, done: boolean, detail: string, remedy: string }[]}
+ * @returns {{ name: string, title: string, done: boolean, detail: string, remedy: string, onDemand: boolean }[]}
  */
 export function status() {
-  return steps.map((step) => ({ name: step.name, title: step.title, ...step.check(), remedy: step.remedy }));
+  return steps.map((step) => ({
+    name: step.name,
+    title: step.title,
+    ...step.check(),
+    remedy: step.remedy,
+    onDemand: step.onDemand ?? false,
+  }));
 }
 
 /** @param {readonly string[]} names */

@@ -39,10 +39,13 @@ function python(name: string, about: string, needs: readonly string[] = [name]):
 }
 
 /** `oneDNN`: whether its kernels replace TensorFlow's own. */
+function tensorflowLaunch(name: string, variant: string, oneDNN: boolean): Launch {
+  const launch = pythonLaunch(name, 'tensorflow_backend', venvPython(), [variant]);
+  return { ...launch, env: { ...launch.env, TF_CPP_MIN_LOG_LEVEL: '3', TF_ENABLE_ONEDNN_OPTS: oneDNN ? '1' : '0' } };
+}
+
 function tensorflow(name: string, about: string, oneDNN: boolean): BuiltIn {
-  const launch = pythonLaunch(name, 'tensorflow_backend', venvPython(), [name]);
-  const env = { ...launch.env, TF_CPP_MIN_LOG_LEVEL: '3', TF_ENABLE_ONEDNN_OPTS: oneDNN ? '1' : '0' };
-  return { name, about, needs: ['tensorflow'], launch: { ...launch, env } };
+  return { name, about, needs: ['tensorflow'], launch: tensorflowLaunch(name, name, oneDNN) };
 }
 
 /** PyTorch itself, in the dtype that a case has. */
@@ -89,6 +92,11 @@ export const defaultBackends: readonly string[] = ['reference', 'tfjs-cpu', 'tfj
 /** The oracle's process: PyTorch. */
 export function oracleLaunch(): Launch {
   return pythonLaunch('the PyTorch oracle', 'torch_oracle', pythonPath());
+}
+
+/** TensorFlow in its place. */
+export function tensorflowOracleLaunch(): Launch {
+  return tensorflowLaunch('the TensorFlow oracle', 'oracle', false);
 }
 
 /** The release of PyTorch whose word counts. */

@@ -203,7 +203,7 @@ export class Campaign {
       this.#cases += 1;
       for (const { contender, verdict } of judgements) {
         const tally = this.#tallies.get(contender.name)!;
-        count(tally, verdict);
+        count(tally, verdict, call.case);
         if (call.normalised === null && verdict.verdict === 'agree') tally.onBehalf += 1;
       }
     }

@@ -1,4 +1,6 @@
+import { type Inputs, mapInputs } from '../core/case.ts';
 import { toJsonParams } from '../core/json.ts';
+import type { Tensor } from '../core/tensor.ts';
 import { backendTensors, type Call } from '../operators/call.ts';
 import { encodeFrame } from '../processes/frames.ts';
 import type { Request } from '../processes/runner.ts';
@@ -19,6 +21,20 @@ export function oracleRequest(call: Call): Request {
 
 /** A call as backends get it: parameters normalised, with a batch axis. `index`: which backend of a module's list. */
 export function backendRequest(call: Call, index: number): Request {
+  return normalisedRequest(call, backendTensors(call), index);
+}
+
+/** The same, with floats as float64: for an oracle that takes what backends take. Padding stays in the dtype that it copies. */
+export function float64Request(call: Call): Request {
+  const tensors = backendTensors(call);
+  return normalisedRequest(call, call.operator.rounding === null ? tensors : mapInputs(tensors, inFloat64), 0);
+}
+
+function inFloat64({ shape, data }: Tensor): Tensor {
+  return { dtype: 'float64', shape, data: Float64Array.from(data) };
+}
+
+function normalisedRequest(call: Call, tensors: Inputs<Tensor>, index: number): Request {
   const id = nextId();
   const header = {
     type: 'run',
@@ -26,5 +42,5 @@ export function backendRequest(call: Call, index: number): Request {
     params: toJsonParams(call.normalised!),
     ...(index === 0 ? {} : { backend: index }),
   };
-  return { id, frame: encodeFrame(id, header, { ...backendTensors(call) }), case: call.case };
+  return { id, frame: encodeFrame(id, header, { ...tensors }), case: call.case };
 }

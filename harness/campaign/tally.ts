@@ -1,3 +1,4 @@
+import type { Case } from '../core/case.ts';
 import type { Verdict } from '../core/verdict.ts';
 
 /** What became of one backend's cases. */
@@ -12,16 +13,20 @@ export interface Tally {
   onBehalf: number;
   /** Unknown verdicts in which it is the oracle that is wrong. */
   oracleWrong: number;
+  /** The first case of a campaign whose verdict is unknown, and why. */
+  doubt: { case: Case; reason: string } | null;
   benched: boolean;
 }
 
 export function emptyTally(): Tally {
-  return { agree: 0, mismatch: 0, unsupported: 0, unknown: 0, vacuous: 0, onBehalf: 0, oracleWrong: 0, benched: false };
+  const counts = { agree: 0, mismatch: 0, unsupported: 0, unknown: 0, vacuous: 0, onBehalf: 0, oracleWrong: 0 };
+  return { ...counts, doubt: null, benched: false };
 }
 
-/** Adds one verdict. */
-export function count(tally: Tally, verdict: Verdict): void {
+/** Adds one verdict; what was drawn is kept of the first that is unknown. */
+export function count(tally: Tally, verdict: Verdict, drawn: Case | null = null): void {
   tally[verdict.verdict] += 1;
+  if (verdict.verdict === 'unknown' && drawn !== null) tally.doubt ??= { case: drawn, reason: verdict.reason };
   if (verdict.verdict === 'unknown' && verdict.convicted === 'oracle') tally.oracleWrong += 1;
   if (verdict.verdict === 'agree' && verdict.vacuous !== null) tally.vacuous += 1;
 }

@@ -1,5 +1,6 @@
 import { join, relative, resolve } from 'node:path';
 import Table from 'cli-table3';
+import { isSameSource, sourceOf } from '../backends/source.ts';
 import type { Contender, Session } from '../campaign/session.ts';
 import { type Comparison, type Counts, compareBackends, type Entry } from '../capability/comparison.ts';
 import { UsageError } from '../core/errors.ts';
@@ -58,7 +59,7 @@ export async function compare(options: CompareOptions): Promise<number> {
   const session = { backends, caseTimeout_ms, cwd, maxDeaths, oracle: options.oracle };
   const say = options.format === 'jsonl' ? process.stderr : process.stdout;
   return withSession(session, { report, format: options.format, seed }, async (opened) => {
-    const bases = basesOf(opened, options.against ?? []);
+    const bases = basesOf(opened, options.against ?? [], cwd);
     say.write(`seed ${seed}\n`);
     const perOperator = Math.ceil(runs / ops.length);
     say.write(
@@ -141,21 +142,11 @@ function counterexampleOf(
   };
 }
 
-/** The names of the backends that `--against` named: those that started first. */
-function basesOf({ contenders }: Session, against: readonly string[]): ReadonlySet<string> {
-  const own = contenders.filter(({ source }) => against.includes(wordOf(source)));
+/** The names of the backends that `--against` named. */
+function basesOf({ contenders }: Session, against: readonly string[], cwd: string): ReadonlySet<string> {
+  const named = against.map((word) => sourceOf(word, cwd));
+  const own = contenders.filter(({ source }) => named.some((one) => isSameSource(one, source)));
   return new Set(own.map(({ name }) => name));
-}
-
-function wordOf(source: Session['contenders'][number]['source']): string {
-  switch (source.kind) {
-    case 'built-in':
-      return source.builtIn.name;
-    case 'module':
-      return source.given;
-    case 'program':
-      return `exec:${source.command}`;
-  }
 }
 
 function progress(): (doing: string, share: number | null) => void {

@@ -34,6 +34,8 @@ export interface Ending {
   mismatches: number;
   unknown: number;
   oracleWrong: number;
+  /** The first of those that are unknown or where the oracle is wrong, where it has not been told already. */
+  doubt?: string | null;
   compared: number;
   /** Why less was done than was asked for, or null. */
   shortfall: string | null;
@@ -41,11 +43,13 @@ export interface Ending {
 
 /** The exit code of a command that ran cases, and why, in words, where it is not 0. */
 export function exitOf(ending: Ending): { exit: 0 | 1 | 3 | 4; why: string | null } {
-  const { mismatches, unknown, oracleWrong, compared, shortfall } = ending;
-  if (oracleWrong > 0) return { exit: 3, why: `the oracle cannot be trusted: it was wrong ${oracleWrong} times` };
+  const { mismatches, unknown, oracleWrong, doubt = null, compared, shortfall } = ending;
+  const first = doubt === null ? '' : `; the first: ${doubt}`;
+  if (oracleWrong > 0)
+    return { exit: 3, why: `the oracle cannot be trusted: it was wrong ${oracleWrong} times${first}` };
   if (mismatches > 0) return { exit: 1, why: null };
   if (compared === 0) return { exit: 4, why: 'undecided: nothing was compared' };
-  if (unknown > 0) return { exit: 4, why: `undecided: ${unknown} verdicts are unknown` };
+  if (unknown > 0) return { exit: 4, why: `undecided: ${unknown} verdicts are unknown${first}` };
   if (shortfall !== null) return { exit: 4, why: `undecided: ${shortfall}` };
   return { exit: 0, why: null };
 }

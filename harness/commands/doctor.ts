@@ -1,62 +1,94 @@
 import { status } from '../../scripts/setup.mjs';
-import { builtIns, oracleNeeds } from '../backends/index.ts';
-import { oracleRemedy, PyTorch } from '../campaign/pytorch.ts';
+import { type BuiltIn, builtIns, oracleNeeds } from '../backends/index.ts';
+import { FrameworkOracle, oracleRemedy } from '../campaign/framework.ts';
 import { defaultCaseTimeout_ms } from '../campaign/session.ts';
 import { messageOf } from '../core/errors.ts';
 import { Runner } from '../processes/runner.ts';
 
 interface Finding {
   name: string;
-  good: boolean;
+  /** `absent`: not there, and only wanted by who asks for it. */
+  state: 'ok' | 'absent' | 'MISSING';
   detail: string;
   remedy: string;
 }
 
-const remedy = 'run `npm run -s convdiff -- setup`';
+const setup = 'npm run -s convdiff -- setup';
+const remedy = `run \`${setup}\``;
 
 async function examineOracle(): Promise<Finding> {
   const name = 'oracle';
   try {
-    const oracle = await PyTorch.open(defaultCaseTimeout_ms);
+    const oracle = await FrameworkOracle.pytorch(defaultCaseTimeout_ms);
     oracle.close();
     const versions = Object.entries(oracle.versions).map(([what, version]) => `${what} ${version}`);
-    return { name, good: true, detail: `works, golden cases right (${versions.join(', ')})`, remedy };
+    return { name, state: 'ok', detail: `works, golden cases right (${versions.join(', ')})`, remedy };
   } catch (error) {
-    return { name, good: false, detail: messageOf(error), remedy: oracleRemedy() };
+    return { name, state: 'MISSING', detail: messageOf(error), remedy: oracleRemedy() };
   }
 }
 
-async function examineBackend({ name, launch }: (typeof builtIns)[number]): Promise<Finding> {
+async function examineBackend({ name, launch }: BuiltIn): Promise<Finding> {
   const runner = new Runner(launch, { caseTimeout_ms: defaultCaseTimeout_ms, maxDeaths: 1, isolate: false });
   try {
     const { backends } = await runner.start();
-    return { name, good: true, detail: `starts (version ${backends[0]!.version})`, remedy };
+    return { name, state: 'ok', detail: `starts (version ${backends[0]!.version})`, remedy };
   } catch (error) {
-    return { name, good: false, detail: `does not start: ${messageOf(error)}`, remedy };
+    return { name, state: 'MISSING', detail: `does not start: ${messageOf(error)}`, remedy };
   } finally {
     runner.close();
   }
 }
 
-/** Says what is installed and what is missing, and starts all that can be started. Installs nothing. Returns the exit code. */
+function installed({ name, title, done, detail, remedy: what, onDemand }: ReturnType<typeof status>[number]): Finding {
+  if (done) return { name: title, state: 'ok', detail, remedy: what };
+  return onDemand
+    ? { name: title, state: 'absent', detail, remedy: `where you want it: \`${setup} ${name}\`` }
+    : { name: title, state: 'MISSING', detail, remedy: what };
+}
+
+function lengthOf({ length }: string): number {
+  return length;
+}
+
+/**
+ * Says what is installed and what is missing, and starts all that can be started. Installs nothing. Returns the exit code: what only
+ * one backend needs may be absent.
+ */
 export async function doctor(): Promise<number> {
   const steps = status();
-  const done = (needs: readonly string[]) => needs.every((need) => steps.find(({ name }) => name === need)?.done);
-  const findings: Finding[] = steps.map((step) => ({
-    name: step.title,
-    good: step.done,
-    detail: step.detail,
-    remedy: step.remedy,
-  }));
-  const missing = (name: string): Finding => ({ name, good: false, detail: 'cannot start: set-up is missing', remedy });
-  findings.push(done(oracleNeeds) ? await examineOracle() : missing('oracle'));
-  for (const backend of builtIns) {
-    findings.push(done(backend.needs) ? await examineBackend(backend) : missing(backend.name));
+  const lacking = (needs: readonly string[]) => steps.filter(({ name, done }) => needs.includes(name) && !done);
+  const missing = (name: string): Finding => ({
+    name,
+    state: 'MISSING',
+    detail: 'cannot start: set-up is missing',
+    remedy,
+  });
+  const examine = async (backend: BuiltIn): Promise<Finding> => {
+    const { name, needs } = backend;
+    const left = lacking(needs);
+    if (left.length === 0) return examineBackend(backend);
+    if (left.some(({ onDemand }) => !onDemand)) return missing(name);
+    return { name, state: 'absent', detail: 'not installed', remedy: `run \`${setup} ${name}\`` };
+  };
+  const width = Math.max(...[...steps.map(({ title }) => title), ...builtIns.map(({ name }) => name)].map(lengthOf));
+  const findings: Finding[] = [];
+  const say = (finding: Finding) => {
+    const { name, state, detail, remedy: what } = finding;
+    findings.push(finding);
+    const line = `${state.padEnd(7)}  ${name.padEnd(width)}  ${detail}`;
+    process.stdout.write(state === 'ok' ? `${line}\n` : `${line}\n         ${' '.repeat(width)}  → ${what}\n`);
+  };
+  for (const step of steps) say(installed(step));
+  // The oracle and all backends start, which takes seconds each: two at a time.
+  const waiting = [
+    () => (lacking(oracleNeeds).length === 0 ? examineOracle() : Promise.resolve(missing('oracle'))),
+    ...builtIns.map((backend) => () => examine(backend)),
+  ];
+  for (let next = waiting.shift()?.(); next !== undefined; ) {
+    const after = waiting.shift()?.();
+    say(await next);
+    next = after;
   }
-  const width = Math.max(...findings.map(({ name }) => name.length));
-  for (const { name, good, detail, remedy: what } of findings) {
-    const line = `${good ? 'ok     ' : 'MISSING'}  ${name.padEnd(width)}  ${detail}`;
-    process.stdout.write(good ? `${line}\n` : `${line}\n         ${' '.repeat(width)}  → ${what}\n`);
-  }
-  return findings.every(({ good }) => good) ? 0 : 3;
+  return findings.some(({ state }) => state === 'MISSING') ? 3 : 0;
 }

@@ -1,8 +1,9 @@
 import { relative, resolve } from 'node:path';
 import { Campaign, type CampaignResult, type Finding, type Progress } from '../campaign/campaign.ts';
 import { totalsOf } from '../campaign/tally.ts';
+import { UsageError } from '../core/errors.ts';
 import type { Report } from '../report/report.ts';
-import { durationWords, groupDigits } from '../report/words.ts';
+import { caseWords, durationWords, groupDigits } from '../report/words.ts';
 import { readKnownIssues } from '../store/knownIssues.ts';
 import { commandPrefix, exitOf, leaveSignal, quoted, reportFor, withSession } from './context.ts';
 import {
@@ -61,6 +62,9 @@ function shareOf({ cases, seconds }: Progress, { runs, time_ms }: Budget): numbe
 /** A campaign; see docs/how-to/fuzz.md. Returns the exit code. */
 export async function fuzz(options: FuzzOptions): Promise<number> {
   const cwd = workingFolder();
+  if (options.gradients && options.oracle === 'tensorflow') {
+    throw new UsageError('--oracle tensorflow has no gradients: take pytorch, reference or none');
+  }
   const ops = opsOf(options.op, options.gradients);
   const seed = seedOf(options);
   const budget = budgetOf(options);
@@ -102,6 +106,7 @@ function finish(result: CampaignResult, report: Report, budget: Budget): number 
     mismatches: fresh,
     unknown,
     oracleWrong,
+    doubt: doubtOf(result),
     compared,
     shortfall: shortfallOf(result, budget),
   });
@@ -119,6 +124,14 @@ function finish(result: CampaignResult, report: Report, budget: Budget): number 
   if (result.failure === null) return verdict.exit;
   process.stderr.write(`convdiff: ${result.failure.message}\n`);
   return 3;
+}
+
+/** Of what campaigns could not decide, the first case. */
+function doubtOf({ tallies }: CampaignResult): string | null {
+  const first = [...tallies.entries()].find(([, { doubt }]) => doubt !== null);
+  if (first === undefined) return null;
+  const [name, { doubt }] = first;
+  return `${name}, ${caseWords(doubt!.case)}: ${doubt!.reason}`;
 }
 
 function shortfallOf({ end, cases }: CampaignResult, { runs }: Budget): string | null {

@@ -56,10 +56,10 @@ function doubtOf(call: Call, want: Outcome, index: readonly number[] | null): Do
   const { refusal } = call;
   const undecided = (reason: string): Doubt => ({ reason, isConvicted: false });
   if (want.kind === 'rejected') {
-    return refusal === null ? undecided(`PyTorch refuses what our rules take: ${want.reason}`) : null;
+    return refusal === null ? undecided(`the oracle refuses what our rules take: ${want.reason}`) : null;
   }
   if (want.kind !== 'ok') return null;
-  if (refusal !== null) return undecided(`PyTorch takes what our rules refuse: ${refusal.message}`);
+  if (refusal !== null) return undecided(`the oracle takes what our rules refuse: ${refusal.message}`);
   const wrong = wrongResult(call, want.output, index);
   return wrong === null ? null : { reason: `the oracle is wrong: ${wrong}`, isConvicted: true };
 }

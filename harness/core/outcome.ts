@@ -1,7 +1,10 @@
 import type { Tensor } from './tensor.ts';
 
-/** Whose word says what is right: PyTorch's, our own definition's, or nobody's, and results are only held against each other. */
-export const oracleNames = ['pytorch', 'reference', 'none'] as const;
+/**
+ * Whose word says what is right: PyTorch's, TensorFlow's by padding made explicit, our own definition's, or nobody's, and results
+ * are only held against each other.
+ */
+export const oracleNames = ['pytorch', 'tensorflow', 'reference', 'none'] as const;
 export type OracleName = (typeof oracleNames)[number];
 
 /** What became of one case in one process: the oracle's or a backend's. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { FrameworkOracle } from '../campaign/framework.ts';
 import { caseOf, type Draw } from '../campaign/plan.ts';
-import { PyTorch } from '../campaign/pytorch.ts';
 import { mapInputs } from '../core/case.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { elementCount } from '../core/tensor.ts';
@@ -14,9 +14,9 @@ import type { Operator } from './operator.ts';
  * The rules and oddities against PyTorch itself: what they say of a call is what PyTorch does with it.
  */
 
-let oracle: PyTorch;
+let oracle: FrameworkOracle;
 beforeAll(async () => {
-  oracle = await PyTorch.open(60_000);
+  oracle = await FrameworkOracle.pytorch(60_000);
 });
 afterAll(() => oracle.close());
 

@@ -1,16 +1,16 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { FrameworkOracle } from '../campaign/framework.ts';
 import { caseOf } from '../campaign/plan.ts';
-import { PyTorch } from '../campaign/pytorch.ts';
 import { type Case, caseSchema, mapInputs, type Params, type Values } from '../core/case.ts';
 import type { DType } from '../core/tensor.ts';
 import type { Spec } from '../semantics/semantics.ts';
 import { prepare } from './call.ts';
 import { pad as operator } from './pad.ts';
 
-let oracle: PyTorch;
+let oracle: FrameworkOracle;
 beforeAll(async () => {
-  oracle = await PyTorch.open(60_000);
+  oracle = await FrameworkOracle.pytorch(60_000);
 });
 afterAll(() => oracle.close());
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { FrameworkOracle } from '../campaign/framework.ts';
 import { caseOf } from '../campaign/plan.ts';
-import { PyTorch } from '../campaign/pytorch.ts';
 import { mapInputs, type Params } from '../core/case.ts';
 import type { Spec } from '../semantics/semantics.ts';
 import { prepare } from './call.ts';
@@ -12,9 +12,9 @@ import { transposedConvolution } from './transposedConvolution.ts';
 const operator = transposedConvolution(1);
 const dimensions = [1, 2, 3] as const;
 
-let oracle: PyTorch;
+let oracle: FrameworkOracle;
 beforeAll(async () => {
-  oracle = await PyTorch.open(60_000);
+  oracle = await FrameworkOracle.pytorch(60_000);
 });
 afterAll(() => oracle.close());
 

@@ -238,6 +238,7 @@ export function comparisonPage(options: ComparisonPageOptions): string {
   const bases = backends.filter(({ isBase }) => isBase);
   const oracleWords = {
     pytorch: 'PyTorch',
+    tensorflow: 'TensorFlow',
     reference: "convdiff's own definition",
     none: 'itself, by relations between results',
   }[oracle];

@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
+import { FrameworkOracle } from '../../harness/campaign/framework.ts';
 import { caseOf, drawBatch } from '../../harness/campaign/plan.ts';
-import { PyTorch } from '../../harness/campaign/pytorch.ts';
 import { compare } from '../../harness/compare/compare.ts';
 import { type Inputs, inputNames, mapInputs } from '../../harness/core/case.ts';
 import type { Outcome } from '../../harness/core/outcome.ts';
@@ -41,7 +41,7 @@ interface Drawn {
   want: Outcome | null;
 }
 
-async function draw(oracle: PyTorch | null, seed: number): Promise<Drawn[]> {
+async function draw(oracle: FrameworkOracle | null, seed: number): Promise<Drawn[]> {
   const ops = operators.map(({ name }) => name);
   const drawn = Array.from({ length: Math.ceil(cases / 256) }, (_, k) => drawBatch(seed, k, ops)).flat();
   const calls = drawn.slice(0, cases).map(({ op, draw }) => prepare(caseOf(op, draw)));
@@ -90,7 +90,7 @@ async function casesUntilFound(
   return null;
 }
 
-const oracle = isByRelations ? null : await PyTorch.open(60_000);
+const oracle = isByRelations ? null : await FrameworkOracle.pytorch(60_000);
 const found = new Map<Mutant, (number | null)[]>(mutants.map((mutant) => [mutant, []]));
 let isGood = true;
 for (const seed of seeds) {
