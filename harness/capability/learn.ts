@@ -1,4 +1,5 @@
 import type { Classes } from '../coverage/model.ts';
+import { Subset } from './subset.ts';
 import { type Condition, holds } from './vocabulary.ts';
 
 /*
@@ -31,9 +32,15 @@ export function meets(conjunction: Conjunction, classes: Classes): boolean {
 interface Candidate {
   conjunction: Conjunction;
   /** Which of the cases meet it. */
-  yes: readonly number[];
-  no: readonly number[];
+  yes: Subset;
+  no: Subset;
   score: number;
+}
+
+/** Which cases meet a condition, of those in which it happened and of the others. */
+interface Extent {
+  yes: Subset;
+  no: Subset;
 }
 
 /** Rules for where it happens: `yes` are the classes of cases in which it did, `no` of others. Cases that no rule explains may be left. */
@@ -42,16 +49,24 @@ export function learn(
   no: readonly Classes[],
   conditions: readonly Condition[],
 ): Conjunction[] {
+  const extents = new Map<Condition, Extent>(
+    conditions.map((condition) => [
+      condition,
+      {
+        yes: Subset.of(yes.length, (i) => holds(condition, yes[i]!)),
+        no: Subset.of(no.length, (i) => holds(condition, no[i]!)),
+      },
+    ]),
+  );
   const rules: Conjunction[] = [];
-  let left = [...yes.keys()];
-  const others = [...no.keys()];
+  const all = Subset.of(no.length, () => true);
+  let left = Subset.of(yes.length, () => true);
   const average = yes.length / Math.max(1, yes.length + no.length);
-  while (left.length > 0 && rules.length < mostRules) {
-    const best = bestOf(yes, no, left, others, conditions);
+  while (left.size > 0 && rules.length < mostRules) {
+    const best = bestOf({ yes: left, no: all }, extents);
     if (best.conjunction.length === 0 ? rules.length > 0 || average < leastRate : isChance(best, average)) return rules;
     rules.push(inOrder(best.conjunction, conditions));
-    const explained = new Set(best.yes);
-    left = left.filter((i) => !explained.has(i));
+    left = left.without(best.yes);
   }
   return rules;
 }
@@ -63,9 +78,9 @@ function inOrder(conjunction: Conjunction, conditions: readonly Condition[]): Co
 
 /** Whether so many of the cases would meet it now and then where it happened at this average rate: by Chernoff's bound. */
 function isChance({ yes, no }: Candidate, average: number): boolean {
-  if (yes.length < leastCases) return true;
-  const count = yes.length + no.length;
-  const rate = yes.length / count;
+  if (yes.size < leastCases) return true;
+  const count = yes.size + no.size;
+  const rate = yes.size / count;
   const term = (share: number, of: number) => (share === 0 ? 0 : share * Math.log(share / of));
   return rate <= average || count * (term(rate, average) + term(1 - rate, 1 - average)) < leastEvidence;
 }
@@ -78,33 +93,18 @@ function surelyAtLeast(happened: number, cases: number): number {
   return (rate + square / (2 * cases) - spread) / (1 + square / cases);
 }
 
-function bestOf(
-  yes: readonly Classes[],
-  no: readonly Classes[],
-  left: readonly number[],
-  others: readonly number[],
-  conditions: readonly Condition[],
-): Candidate {
-  const scored = (conjunction: Conjunction, y: readonly number[], n: readonly number[]): Candidate => ({
-    conjunction,
-    yes: y,
-    no: n,
-    score: surelyAtLeast(y.length, y.length + n.length),
-  });
-  const all = scored([], left, others);
-  let best = all;
-  let beam = [all];
+/** The conjunction that separates them best. */
+function bestOf(all: Extent, extents: ReadonlyMap<Condition, Extent>): Candidate {
+  let best = candidateOf([], all);
+  let beam = [best];
   for (let depth = 0; depth < mostConditions; depth++) {
-    const longer = beam.flatMap(({ conjunction, yes: y, no: n }) =>
-      conditions
-        .filter(({ dimension }) => conjunction.every((one) => one.dimension !== dimension))
-        .map((condition) => {
-          const meetsIt = (classes: readonly Classes[]) => (i: number) => holds(condition, classes[i]!);
-          return scored([...conjunction, condition], y.filter(meetsIt(yes)), n.filter(meetsIt(no)));
-        })
-        .filter((candidate) => candidate.yes.length > 0),
+    const longer = beam.flatMap((candidate) =>
+      [...extents]
+        .filter(([{ dimension }]) => candidate.conjunction.every((one) => one.dimension !== dimension))
+        .map(([condition, extent]) => candidateOf([...candidate.conjunction, condition], both(candidate, extent)))
+        .filter(({ yes }) => yes.size > 0),
     );
-    beam = longer.sort((a, b) => b.score - a.score || b.yes.length - a.yes.length).slice(0, beamWidth);
+    beam = longer.sort((a, b) => b.score - a.score || b.yes.size - a.yes.size).slice(0, beamWidth);
     const [top] = beam;
     if (top === undefined) break;
     if (top.score > best.score + leastGain) best = top;
@@ -117,11 +117,18 @@ function bestOf(
   function pruned(candidate: Candidate): Candidate {
     for (const dropped of candidate.conjunction) {
       const conjunction = candidate.conjunction.filter((one) => one !== dropped);
-      const meeting = (of: readonly Classes[], which: readonly number[]) =>
-        which.filter((i) => meets(conjunction, of[i]!));
-      const shorter = scored(conjunction, meeting(yes, left), meeting(no, others));
+      const extent = conjunction.map((one) => extents.get(one)!).reduce(both, all);
+      const shorter = candidateOf(conjunction, extent);
       if (shorter.score >= candidate.score - leastGain) return pruned(shorter);
     }
     return candidate;
   }
+}
+
+function candidateOf(conjunction: Conjunction, { yes, no }: Extent): Candidate {
+  return { conjunction, yes, no, score: surelyAtLeast(yes.size, yes.size + no.size) };
+}
+
+function both(one: Extent, other: Extent): Extent {
+  return { yes: one.yes.and(other.yes), no: one.no.and(other.no) };
 }
