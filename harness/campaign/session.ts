@@ -18,6 +18,8 @@ export const defaultCaseTimeout_ms = 2000;
 export interface Contender {
   name: string;
   version: string;
+  /** What it calls itself, where `name` says more. */
+  ownName: string;
   traits: BackendTraits;
   launch: Launch;
   /** Which one of its module's backends it is. */
@@ -45,6 +47,8 @@ export interface SessionOptions {
   cwd: string;
   /** After so many deaths a backend is left out; 10 where nobody says otherwise. */
   maxDeaths?: number;
+  /** Backends may have the same name, as versions of one that are compared. */
+  versions?: boolean;
   /** Whose word counts; PyTorch's where nobody says otherwise. */
   oracle?: OracleName | undefined;
 }
@@ -109,6 +113,7 @@ async function started(
     return backends.map(({ name, version, strict, ...arithmetic }, index) => ({
       name,
       version,
+      ownName: name,
       traits: { strict, arithmetic },
       launch,
       index,
@@ -135,6 +140,17 @@ function distinct(sources: readonly Source[]): Source[] {
   return sources.filter((source, i) => sources.findIndex((other) => isSameSource(source, other)) === i);
 }
 
+/** Versions of one backend, each called by name and version, or by where it comes from where that is the same as well. */
+function toldApart(contenders: readonly Contender[]): Contender[] {
+  const isAlone = (one: Contender, name: (of: Contender) => string) =>
+    !contenders.some((other) => other !== one && name(other) === name(one));
+  const withVersion = ({ name, version }: Contender) => `${name} ${version}`;
+  return contenders.map((one) => {
+    if (isAlone(one, ({ name }) => name)) return one;
+    return { ...one, name: isAlone(one, withVersion) ? withVersion(one) : `${one.name} (${nameOf(one.source)})` };
+  });
+}
+
 function checkNames(contenders: readonly Contender[]): void {
   const names = new Set<string>();
   for (const { name } of contenders) {
@@ -154,13 +170,19 @@ export class Session {
   }
 
   /** Sets up what is missing and starts everything. Throws UsageError or HarnessError. */
-  static async open({ backends, cwd, oracle = 'pytorch', ...options }: SessionOptions): Promise<Session> {
+  static async open({
+    backends,
+    cwd,
+    oracle = 'pytorch',
+    versions = false,
+    ...options
+  }: SessionOptions): Promise<Session> {
     const sources = distinct(backends.map((one) => (typeof one === 'string' ? sourceOf(one, cwd) : one)));
     const needs = sources.flatMap((source) => (source.kind === 'built-in' ? source.builtIn.needs : []));
     await ensure([...needsOf(oracle), ...needs]);
     const opening = settle([openOracle(oracle, options.caseTimeout_ms)]);
     const opened = await settle(sources.map((source) => contendersOf(source, options)));
-    const contenders = opened.values.flat();
+    const contenders = versions ? toldApart(opened.values.flat()) : opened.values.flat();
     const { values: oracles, error } = await opening;
     try {
       if (opened.error !== null) throw opened.error;

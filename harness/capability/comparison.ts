@@ -9,7 +9,7 @@ import { find } from '../repro/find.ts';
 import type { Finding } from '../repro/finding.ts';
 import { elementsOf } from '../store/counterexample.ts';
 import { type KnownIssue, recognise } from '../store/knownIssues.ts';
-import { meets } from './learn.ts';
+import { meets, place } from './learn.ts';
 import { smallestFrom, smallestOf } from './smallest.ts';
 import { type Speed, speeds } from './speed.ts';
 import { type Standing, standings } from './standing.ts';
@@ -36,6 +36,8 @@ export interface Entry {
   standing: Standing;
   /** What must hold of a call; empty: nothing. Null where no rule was found: it happens now and then. */
   conditions: readonly string[] | null;
+  /** The shares are of cases without special values, which hide it. */
+  plainValues: boolean;
   /** In the cases of the survey that it is about. */
   seen: Share;
   /** In fresh ones; null where there were none. */
@@ -228,29 +230,26 @@ async function* entriesOf(
   options: CompareOptions,
 ): AsyncGenerator<Entry> {
   const { session, signal } = options;
-  const place = { contender, session, signal };
+  const around = { contender, session, signal };
   const seen = survey.of(contender.name, op);
   for (const boundary of boundaries) {
     if (signal.aborted) return;
     options.onProgress(`shrinking what ${contender.name} ${boundary.standing} in ${op}`, null);
-    const smallest = await smallestOf(boundary, seen, place);
+    const smallest = await smallestOf(boundary, seen, around);
     if (smallest === null) continue;
-    yield entryOf(
-      boundary,
-      boundary.conjunction.map(({ words }) => words),
-      seenOf(boundary, seen),
-      boundary.fresh,
-      smallest,
-    );
+    const { standing, conjunction, fresh } = boundary;
+    const conditions = place(conjunction).map(({ words }) => words);
+    const plainValues = conjunction.some(({ ofSight }) => ofSight);
+    yield entryOf({ standing, conditions, plainValues }, seenOf(boundary, seen), fresh, smallest);
   }
   for (const standing of standings) {
     const alike = unexplained.filter((one) => one.standing === standing);
     const told = new Set<string>();
     for (const observation of alike.slice(0, mostUnexplained)) {
       if (signal.aborted) return;
-      const smallest = await smallestFrom(observation, { op, conjunction: [] }, place);
+      const smallest = await smallestFrom(observation, { op, conjunction: [] }, around);
       const share = { happened: alike.length, cases: seen.length };
-      const entry = await entryOf({ op, standing }, null, share, null, smallest);
+      const entry = await entryOf({ standing, conditions: null, plainValues: false }, share, null, smallest);
       if (!told.has(entry.id)) yield entry;
       told.add(entry.id);
     }
@@ -268,16 +267,16 @@ async function* entriesOf(
       for (const standing of ['refuses', 'takes', 'crashes', 'wrong'] as const) {
         const first = observations.find((one) => one.standing === standing);
         if (first === undefined || signal.aborted) continue;
-        const smallest = await smallestFrom(first, { op, conjunction: [] }, place);
-        const words = [twist.replace(/^break /, 'a broken rule: ').replace(/^oddity /, 'an oddity: ')];
-        yield entryOf({ op, standing }, words, shareOf(observations, standing), null, smallest);
+        const smallest = await smallestFrom(first, { op, conjunction: [] }, around);
+        const conditions = [twist.replace(/^break /, 'a broken rule: ').replace(/^oddity /, 'an oddity: ')];
+        const rule = { standing, conditions, plainValues: false };
+        yield entryOf(rule, shareOf(observations, standing), null, smallest);
       }
     }
   }
 
   async function entryOf(
-    { standing }: Pick<Boundary, 'op' | 'standing'>,
-    conditions: readonly string[] | null,
+    { standing, conditions, plainValues }: Pick<Entry, 'standing' | 'conditions' | 'plainValues'>,
     seenShare: Share,
     fresh: Share | null,
     { call, mismatch, before }: Failure,
@@ -292,6 +291,7 @@ async function* entriesOf(
       op,
       standing,
       conditions,
+      plainValues,
       seen: seenShare,
       fresh,
       id: idOf(signatureOf(call, contender.name, mismatch, before.length > 0)),

@@ -29,6 +29,11 @@ export function meets(conjunction: Conjunction, classes: Classes): boolean {
   return conjunction.every((condition) => holds(condition, classes));
 }
 
+/** Where it happens, be it seen or not. */
+export function place(conjunction: Conjunction): Conjunction {
+  return conjunction.filter(({ ofSight }) => !ofSight);
+}
+
 interface Candidate {
   conjunction: Conjunction;
   /** Which of the cases meet it. */
@@ -66,7 +71,7 @@ export function learn(
     const best = bestOf({ yes: left, no: all }, extents);
     if (best.conjunction.length === 0 ? rules.length > 0 || average < leastRate : isChance(best, average)) return rules;
     rules.push(inOrder(best.conjunction, conditions));
-    left = left.without(best.yes);
+    left = left.without(place(best.conjunction).reduce((subset, one) => subset.and(extents.get(one)!.yes), left));
   }
   return rules;
 }

@@ -5,9 +5,11 @@ import { StartError } from '../processes/channel.ts';
 import { Benched } from '../processes/runner.ts';
 import { type Layer, layers } from './layers.ts';
 
-/** So many rounds, in each of which every backend has its turn; and so many calls before, which are not counted. */
-const rounds = 7;
-const warmUps = 2;
+/** So many rounds, in each of which every backend has its turn. */
+const mostRounds = 7;
+/** But only so many where a layer has taken longer than this. */
+const enough_ms = 1500;
+const leastRounds = 3;
 
 /** How long a backend's calls of a layer take, as multiples of another one's in the same round. */
 export interface Speed {
@@ -50,7 +52,10 @@ async function speedsOf(
   const right = await session.judge(call, contenders);
   const able = right.filter(({ verdict }) => verdict.verdict === 'agree').map(({ contender }) => contender);
   const times = new Map<Contender, number[]>(able.map((contender) => [contender, []]));
-  for (let round = -warmUps; round < rounds; round++) {
+  const started_ms = performance.now();
+  const isLate = () => performance.now() - started_ms > enough_ms;
+  // To be judged, each has run it once already; a round that is not counted is for what compiles as it goes.
+  for (let round = -1; round < mostRounds && !(round >= leastRounds && isLate()); round++) {
     for (const [contender, own] of times) {
       const seconds = await secondsOf(call, contender);
       if (seconds === null) times.delete(contender);

@@ -5,7 +5,7 @@ import type { Verdict } from '../core/verdict.ts';
 import type { Classes } from '../coverage/model.ts';
 import { type Call, prepare } from '../operators/call.ts';
 import { operatorOf } from '../operators/index.ts';
-import { type Conjunction, learn, meets } from './learn.ts';
+import { type Conjunction, learn, meets, place } from './learn.ts';
 import { smallestFrom } from './smallest.ts';
 import { type Standing, standingOf, standings } from './standing.ts';
 import { type Condition, conditionsOf, describe, holds } from './vocabulary.ts';
@@ -238,7 +238,7 @@ export class Survey {
       ({ classes, standing }) =>
         classes !== null &&
         ruled.includes(standing) &&
-        !boundaries.some((one) => one.standing === standing && meets(one.conjunction, classes)),
+        !boundaries.some((one) => one.standing === standing && meets(place(one.conjunction), classes)),
     );
     return {
       boundaries,
@@ -257,9 +257,11 @@ export class Survey {
         if (draw.twist !== null) continue;
         const classes = describe(prepare(caseOf(op, draw)), draw.values, contender.name);
         const met = rules.filter(({ conjunction }) => meets(conjunction, classes));
-        // Where several rules hold, the first says what is to be seen.
-        const place = wanted.find(({ rule }) => rule === (met[0] ?? null))!;
-        if (!isFull(place)) place.draws.push(draw);
+        // Where a rule holds but may not be seen, nobody can say what is to be seen.
+        if (met.length === 0 && rules.some(({ conjunction }) => meets(place(conjunction), classes))) continue;
+        // Where several rules hold, the first says it.
+        const own = wanted.find(({ rule }) => rule === (met[0] ?? null))!;
+        if (!isFull(own)) own.draws.push(draw);
       }
     }
     const checks: Check[] = [];

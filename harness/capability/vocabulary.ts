@@ -11,7 +11,12 @@ export interface Condition {
   words: string;
   dimension: string;
   classes: readonly string[];
+  /** It says nothing of where something happens, only of where it can be seen: NaN and infinities hide what is wrong. */
+  ofSight: boolean;
 }
+
+/** Of values, all but NaN, infinities and their like. */
+const plainValues = 'no special values';
 
 export function holds({ dimension, classes }: Condition, of: Classes): boolean {
   return classes.includes(of[dimension] ?? 'no');
@@ -89,7 +94,7 @@ const vocabulary: Record<string, Record<string, readonly string[]>> = {
   data: {
     'special values': ['special'],
     'values other than small integers': ['normal', 'special'],
-    'no special values': ['lattice', 'normal'],
+    [plainValues]: ['lattice', 'normal'],
   },
 };
 
@@ -135,12 +140,15 @@ export function conditionsOf(operator: Operator, described: readonly Classes[]):
     if (!seen.has(dimension)) return [];
     const all = dimensions.find(({ name }) => name === dimension)?.classes;
     return Object.entries(sayings)
-      .map(([words, meant]) => ({ words, dimension, classes: meant.filter((one) => all?.includes(one) ?? true) }))
+      .map(([words, meant]) => {
+        const classes = meant.filter((one) => all?.includes(one) ?? true);
+        return { words, dimension, classes, ofSight: words === plainValues };
+      })
       .filter(({ classes }) => classes.length > 0 && classes.length !== all?.length);
   });
   const own = [...seen].filter((key) => key.startsWith(featurePrefix));
   return [
     ...known,
-    ...own.map((key) => ({ words: key.slice(featurePrefix.length), dimension: key, classes: ['yes'] })),
+    ...own.map((key) => ({ words: key.slice(featurePrefix.length), dimension: key, classes: ['yes'], ofSight: false })),
   ];
 }

@@ -4,7 +4,7 @@ import { isSameSource, sourceOf } from '../backends/source.ts';
 import type { Contender, Session } from '../campaign/session.ts';
 import { type Comparison, type Counts, compareBackends, type Entry } from '../capability/comparison.ts';
 import { UsageError } from '../core/errors.ts';
-import { entryWords, evidenceWords, standingWords } from '../report/boundaries.ts';
+import { backendWords, entryWords, evidenceWords, standingWords } from '../report/boundaries.ts';
 import { comparisonJson, comparisonLines } from '../report/comparisonJson.ts';
 import { comparisonPage, type Programs } from '../report/comparisonPage.ts';
 import { caseWords, durationWords, groupDigits } from '../report/words.ts';
@@ -56,14 +56,14 @@ export async function compare(options: CompareOptions): Promise<number> {
   const report = reportFor(options.format, () => '');
   const signal = leaveSignal();
   const backends = [...(options.against ?? []), ...options.backend];
-  const session = { backends, caseTimeout_ms, cwd, maxDeaths, oracle: options.oracle };
+  const session = { backends, caseTimeout_ms, cwd, maxDeaths, versions: true, oracle: options.oracle };
   const say = options.format === 'jsonl' ? process.stderr : process.stdout;
   return withSession(session, { report, format: options.format, seed }, async (opened) => {
     const bases = basesOf(opened, options.against ?? [], cwd);
     say.write(`seed ${seed}\n`);
     const perOperator = Math.ceil(runs / ops.length);
     say.write(
-      `${opened.contenders.map(({ name, version }) => `${name} ${version}`).join(', ')}: ${groupDigits(perOperator)} cases of each of ${ops.join(' ')}\n`,
+      `${opened.contenders.map(backendWords).join(', ')}: ${groupDigits(perOperator)} cases of each of ${ops.join(' ')}\n`,
     );
     const comparison = await compareBackends({
       session: opened,
@@ -118,8 +118,8 @@ async function programsOf({ finding }: Entry, caseTimeout_ms: number): Promise<P
 }
 
 function counterexampleOf(
-  { id, op, backend, kind, reason, elements, case: testCase, before }: Entry,
-  { version, source }: Contender,
+  { id, op, kind, reason, elements, case: testCase, before }: Entry,
+  { ownName, version, source }: Contender,
   { seed, oracle }: Comparison,
   storeFolder: string,
 ): Counterexample {
@@ -128,7 +128,7 @@ function counterexampleOf(
     id,
     signature: id,
     op,
-    backend,
+    backend: ownName,
     version,
     kind: kind as Counterexample['kind'],
     reason,

@@ -3,6 +3,11 @@ import type { Standing } from '../capability/standing.ts';
 import type { Share } from '../capability/survey.ts';
 import { groupDigits } from './words.ts';
 
+/** As `mine 0.1.0`. */
+export function backendWords({ name, version }: { name: string; version: string }): string {
+  return name.endsWith(` ${version}`) ? name : `${name} ${version}`;
+}
+
 /** What a standing is called where it stands for a state. */
 export const standingWords: Record<Standing, string> = {
   agrees: 'agrees',
@@ -41,7 +46,7 @@ export function shareWords({ happened, cases }: Share): string {
 }
 
 /** On what an entry rests, as `in 61 of 61 cases, and 24 of 24 drawn afterwards to check it`. */
-export function evidenceWords({ seen, fresh }: Pick<Entry, 'seen' | 'fresh'>): string {
+export function evidenceWords({ seen, fresh, plainValues }: Pick<Entry, 'seen' | 'fresh' | 'plainValues'>): string {
   const checked = fresh === null || fresh.cases === 0 ? '' : `, and ${shareWords(fresh)} drawn afterwards to check it`;
-  return `in ${shareWords(seen)} cases${checked}`;
+  return `in ${shareWords(seen)} cases${plainValues ? ' without special values' : ''}${checked}`;
 }

@@ -3,7 +3,7 @@ import type { Speed } from '../capability/speed.ts';
 import { type Standing, standings } from '../capability/standing.ts';
 import { flatIndex } from '../core/tensor.ts';
 import { gotOf, wantedOf } from '../repro/finding.ts';
-import { entryWords, evidenceWords, ruleWords, shareWords, standingWords } from './boundaries.ts';
+import { backendWords, entryWords, evidenceWords, ruleWords, shareWords, standingWords } from './boundaries.ts';
 import { differencePicture } from './difference.ts';
 import { code, html, type Markup, nothing, page, scrolling } from './html.ts';
 import { errorLegend, errorPlot } from './plot.ts';
@@ -155,7 +155,7 @@ function entriesSection(options: ComparisonPageOptions): Markup {
       own.length === 0
         ? html`<p>It does all that was tried as PyTorch does.</p>`
         : own.map((entry) => entrySection(entry, options));
-    return html`<h3>${name} ${version}</h3>${list}<p class="soft">${outside}</p>`;
+    return html`<h3>${backendWords({ name, version })}</h3>${list}<p class="soft">${outside}</p>`;
   });
   return html`<section aria-labelledby="rules"><h2 id="rules">What it does not do as PyTorch does</h2>
 <p class="soft">Rules were learned from the cases and then checked with others, drawn afterwards.</p>${sections}</section>`;
@@ -196,7 +196,7 @@ function speedSection({ speed }: Comparison): Markup {
   if (speed.length === 0)
     return html`<section aria-labelledby="speed">${title}<p>No layer of a known model was run.</p></section>`;
   return html`<section aria-labelledby="speed">${title}
-<p class="soft">Layers of known models, all backends in turn, in seven rounds. The time as a multiple of the first backend's in the same round: the middle one, from the least to the most. Left of the line is faster.</p>
+<p class="soft">Layers of known models, all backends in turn, in three to seven rounds. The time as a multiple of the first backend's in the same round: the middle one, from the least to the most. Left of the line is faster.</p>
 ${scrolling('Speed', html`<table><thead><tr><th scope="col">layer</th><th scope="col">backend</th><th scope="col">time</th><th scope="col">multiple</th><th scope="col">from 1/1000 to 1000 times</th></tr></thead><tbody>${speed.map(speedRow)}</tbody></table>`)}</section>`;
 }
 
@@ -225,7 +225,7 @@ function changesSection({ changes, backends, entries }: Comparison): Markup {
       ? html`<p>All cases came out alike.</p>`
       : scrolling(
           'Changes',
-          html`<table><thead><tr><th scope="col">operator</th><th scope="col">cases</th><th scope="col">there</th><th scope="col">here</th></tr></thead><tbody>${changes.map(changeRow)}</tbody></table>`,
+          html`<table><thead><tr><th scope="col">operator</th><th scope="col">cases</th><th scope="col">compared with</th><th scope="col">looked at</th></tr></thead><tbody>${changes.map(changeRow)}</tbody></table>`,
         );
   return html`<section aria-labelledby="changes"><h2 id="changes">What changed</h2>${table}${rules}</section>`;
 }
@@ -242,9 +242,8 @@ export function comparisonPage(options: ComparisonPageOptions): string {
     reference: "convdiff's own definition",
     none: 'itself, by relations between results',
   }[oracle];
-  const beside =
-    bases.length === 0 ? '' : `, beside ${bases.map(({ name, version }) => `${name} ${version}`).join(', ')}`;
-  const title = `${looked.map(({ name, version }) => `${name} ${version}`).join(', ')} against ${oracleWords}`;
+  const beside = bases.length === 0 ? '' : `, beside ${bases.map(backendWords).join(', ')}`;
+  const title = `${looked.map(backendWords).join(', ')} against ${oracleWords}`;
   const sections = [
     ['overview', 'Overview'],
     ...(bases.length > 0 ? [['changes', 'What changed']] : []),

@@ -3,7 +3,7 @@ import { html, type Markup } from './html.ts';
 
 /* Errors as a share of what rounding explains, by how many products an element sums up. Both axes are logarithmic. */
 
-const size = { width: 720, height: 300, left: 70, right: 16, top: 16, bottom: 46 };
+const size = { width: 720, height: 300, left: 84, right: 16, top: 16, bottom: 46 };
 /** Shares below this are drawn as this. */
 const least = 1e-5;
 const dashes = ['', '8 4', '2 3', '10 3 2 3', '14 4', '4 2'];

@@ -1,0 +1,120 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { root } from '../scripts/setup.mjs';
+
+/* `compare` as it is typed, with backends whose boundaries are known. */
+
+const folder = mkdtempSync(join(tmpdir(), 'convdiff-compare-'));
+const fixtures = join(root, 'harness/capability/fixtures');
+afterAll(() => rmSync(folder, { recursive: true }));
+
+interface Ran {
+  exit: number;
+  out: string;
+  err: string;
+  lines: Record<string, unknown>[];
+}
+
+async function convdiff(...args: string[]): Promise<Ran> {
+  const script = join(root, 'scripts/convdiff.mjs');
+  const { exitCode, stdout, stderr } = await execa(process.execPath, [script, ...args], { cwd: folder, reject: false });
+  const isJson = args.includes('jsonl');
+  const lines = isJson ? stdout.split('\n').map((line) => JSON.parse(line)) : [];
+  return { exit: exitCode!, out: stdout, err: stderr, lines };
+}
+
+const ops = ['--op', 'conv1d,conv2d,conv_transpose2d,pad'];
+
+describe('a backend with boundaries', () => {
+  let ran: Ran;
+  beforeAll(async () => {
+    const backend = join(fixtures, 'bounded.mjs');
+    const budget = ['--runs', '1600', '--seed', '1', '--report', 'report', '--format', 'jsonl'];
+    ran = await convdiff('compare', '--backend', backend, ...ops, ...budget);
+  }, 120_000);
+
+  test('each is stated as it is, once', () => {
+    const rules = ran.lines.filter(({ schema }) => schema === 'convdiff/rule@1').map(({ rule }) => rule);
+    expect(rules.sort()).toEqual([
+      'conv1d: crashes where groups of several channels',
+      'conv2d: refuses stride > 1 with dilation > 1',
+      'conv_transpose2d: wrong where output_padding ≥ stride',
+      'pad: does not support mode circular',
+    ]);
+    expect(ran.exit).toBe(1);
+  });
+
+  test('each was checked with fresh cases, all of which bear it out, and none lies elsewhere', () => {
+    const { entries, elsewhere } = JSON.parse(readFileSync(join(folder, 'report/compare.json'), 'utf8'));
+    for (const { fresh } of entries) expect(fresh.happened).toBe(fresh.cases);
+    for (const { fresh } of entries) expect(fresh.cases).toBeGreaterThanOrEqual(6);
+    for (const { fresh } of elsewhere) expect(fresh).toEqual({ happened: 0, cases: 60 });
+  });
+
+  test('each has the smallest case', () => {
+    const { entries } = JSON.parse(readFileSync(join(folder, 'report/compare.json'), 'utf8'));
+    const sizes = Object.fromEntries(
+      entries.map(({ op, case: { inputs } }: { op: string; case: { inputs: { input: { shape: number[] } } } }) => [
+        op,
+        inputs.input.shape.reduce((a, b) => a * b, 1),
+      ]),
+    );
+    // Groups of several channels take two groups of two.
+    expect(sizes).toEqual({ conv1d: 4, conv2d: 1, conv_transpose2d: 1, pad: 1 });
+  });
+
+  test('its cases are replayed', async () => {
+    const files = readdirSync(join(folder, 'report/cases')).map((name) => join('report/cases', name));
+    expect(files).toHaveLength(4);
+    const { exit, lines } = await convdiff('replay', ...files, '--format', 'jsonl');
+    expect(exit).toBe(1);
+    const verdicts = lines.flatMap(({ kind, verdict }) => (verdict === undefined ? [] : [kind ?? verdict]));
+    expect(verdicts.sort()).toEqual(['acceptance', 'crash', 'unsupported', 'value']);
+  });
+
+  test('its cases by class are all there', () => {
+    const { tables } = JSON.parse(readFileSync(join(folder, 'report/compare.json'), 'utf8'));
+    const of = (op: string) => tables.find((table: { op: string }) => table.op === op);
+    const stride = of('conv2d').dimensions.find(({ name }: { name: string }) => name === 'stride');
+    const total = stride.classes.flatMap(({ counts }: { counts: Record<string, Record<string, number>> }) =>
+      Object.values(counts.bounded ?? {}),
+    );
+    expect(total.reduce((a: number, b: number) => a + b, 0)).toBeGreaterThan(300);
+    expect(Object.keys(of('pad').totals.bounded).sort()).toEqual(['agrees', 'unsupported']);
+  });
+});
+
+test('two versions of one: what changed', async () => {
+  const [old, mended] = [join(fixtures, 'bounded.mjs'), join(fixtures, 'bounded-mended.mjs')];
+  const budget = ['--runs', '400', '--seed', '1', '--report', 'versions'];
+  const against = ['--against', old, '--backend', mended];
+  const { exit, out } = await convdiff('compare', ...against, '--op', 'conv_transpose2d', ...budget);
+  expect(out).toMatch(/^conv_transpose2d: in \d+ cases bounded 1 wrong, bounded 2 agrees$/m);
+  expect(out).toMatch(/^bounded 1: conv_transpose2d: wrong where output_padding ≥ stride$/m);
+  expect(out).not.toMatch(/^bounded 2: /m);
+  // What is looked at is right, whatever it is put beside.
+  expect(exit).toBe(0);
+  const { changes } = JSON.parse(readFileSync(join(folder, 'versions/compare.json'), 'utf8'));
+  expect(changes).toEqual([expect.objectContaining({ against: 'bounded 1', backend: 'bounded 2', to: 'agrees' })]);
+}, 120_000);
+
+test('a backend that does all as PyTorch does has no rule', async () => {
+  const correct = join(root, 'harness/campaign/fixtures/correct.mjs');
+  const { exit, out } = await convdiff('compare', '--backend', correct, '--runs', '700', '--seed', '1');
+  expect(out).not.toMatch(/^correct: /m);
+  expect(out).toMatch(/outside of these rules 420 of 420 cases/);
+  expect(exit).toBe(0);
+  expect(existsSync(join(folder, 'reports'))).toBe(false);
+}, 120_000);
+
+test.each([
+  [['compare'], '--backend'],
+  [['compare', '--backend', 'reference', '--runs', '0'], '--runs'],
+  [['compare', '--backend', 'reference', '--op', 'conv4d'], 'conv4d'],
+])('%j is refused', async (args, says) => {
+  const { exit, out, err } = await convdiff(...args);
+  expect({ exit, out, err }).toEqual({ exit: 2, out: '', err: expect.stringContaining(says) });
+});
