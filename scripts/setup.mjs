@@ -10,6 +10,7 @@ import { addon } from './setup/addon.mjs';
 import { build } from './setup/build.mjs';
 import { killGroup, runCommand } from './setup/command.mjs';
 import { SetupError, StepFailure } from './setup/error.mjs';
+import { onnxruntimeNode, onnxruntimeWeb } from './setup/extras.mjs';
 import { interruptible } from './setup/interrupt.mjs';
 import { takeLock } from './setup/lock.mjs';
 import { packages } from './setup/packages.mjs';
@@ -30,7 +31,18 @@ export { pythonPath, root, venvPython } from './setup/project.mjs';
  *
  * @type {readonly Step[]}
  */
-export const steps = Object.freeze([packages, build, python, torch, tensorflow, addon, jax, openvino]);
+export const steps = Object.freeze([
+  packages,
+  build,
+  python,
+  torch,
+  tensorflow,
+  addon,
+  jax,
+  openvino,
+  onnxruntimeNode,
+  onnxruntimeWeb,
+]);
 
 /**
  * Runs those of the named steps, and of the steps they need, that are not done. Costs a few milliseconds where nothing is missing.

@@ -82,6 +82,8 @@ export const builtIns: readonly BuiltIn[] = [
   tensorflow('tensorflow-onednn', "as tensorflow, with oneDNN's kernels", true),
   python('jax', 'JAX, lax.conv_general_dilated'),
   python('openvino', 'OpenVINO, a model of one operation'),
+  javascript('onnxruntime-node', 'ONNX Runtime, a model of one node', ['onnxruntime-node']),
+  javascript('onnxruntime-web', 'ONNX Runtime compiled to WebAssembly, a model of one node', ['onnxruntime-web']),
   torchFloat32('torch-float32', "PyTorch's own float32 kernels"),
   torchFloat32('torch-float32-onednn', "as torch-float32, with oneDNN's kernels"),
 ];

@@ -22,18 +22,19 @@ export const packages = defineStep({
   present: 'as package-lock.json has them',
   async run({ command }) {
     const [file, ...args] = npmCommand();
-    // Stated, since NODE_ENV=production or a user's npmrc would leave some out. Install scripts: see .npmrc.
-    await command(file, [
-      ...args,
-      'ci',
-      '--ignore-scripts',
-      '--include=dev',
-      '--include=optional',
-      '--no-audit',
-      '--no-fund',
-    ]);
+    await command(file, [...args, ...cleanInstall]);
   },
 });
+
+/** Stated, since NODE_ENV=production or a user's npmrc would leave some out. Install scripts: see .npmrc. */
+export const cleanInstall = [
+  'ci',
+  '--ignore-scripts',
+  '--include=dev',
+  '--include=optional',
+  '--no-audit',
+  '--no-fund',
+];
 
 /**
  * npm itself: the one that started us, or the one on PATH. Under another package manager npm_execpath is not npm.
@@ -55,7 +56,7 @@ export function npmCommand() {
  * @param {string} file
  * @returns {LockEntries | null}
  */
-function readLock(file) {
+export function readLock(file) {
   try {
     return JSON.parse(readFileSync(file, 'utf8')).packages;
   } catch {
