@@ -34,8 +34,10 @@ function pythonLaunch(name: string, file: string, interpreter: string, args: rea
   return { name, command: interpreter, args: ['-u', script, ...args], env: { OMP_NUM_THREADS: '1' } };
 }
 
-function python(name: string, about: string, needs: readonly string[] = [name]): BuiltIn {
-  return { name, about, needs, launch: pythonLaunch(name, `${name}_backend`, venvPython()) };
+/** `variant`: of the framework's file, which the backend is called by as well. */
+function python(framework: string, about: string, variant: string = framework): BuiltIn {
+  const launch = pythonLaunch(variant, `${framework}_backend`, venvPython(), [variant]);
+  return { name: variant, about, needs: [framework], launch };
 }
 
 /** `oneDNN`: whether its kernels replace TensorFlow's own. */
@@ -82,6 +84,7 @@ export const builtIns: readonly BuiltIn[] = [
   tensorflow('tensorflow-onednn', "as tensorflow, with oneDNN's kernels", true),
   python('jax', 'JAX, lax.conv_general_dilated'),
   python('openvino', 'OpenVINO, a model of one operation'),
+  python('openvino', "as openvino, with crops as OpenVINO's own Pad takes them", 'openvino-native'),
   javascript('onnxruntime-node', 'ONNX Runtime, a model of one node', ['onnxruntime-node']),
   javascript('onnxruntime-web', 'ONNX Runtime compiled to WebAssembly, a model of one node', ['onnxruntime-web']),
   torchFloat32('torch-float32', "PyTorch's own float32 kernels"),

@@ -38,14 +38,27 @@ export function extraPackage(name: string): OnnxRuntime {
 /** Cases are small, and threads are of no help to them. */
 const options = { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 4 };
 
+type Supported = Parameters<NonNullable<Backend['supports']>>[0];
+
+/** Why there is no such call, or null. */
+function lackOf({ op, params, shapes, dtypes }: Supported): string | null {
+  if (op === 'pad') return shapes.input.length === 0 ? 'ONNX Runtime pads no scalar' : null;
+  if (dtypes.input !== 'float32') return 'ONNX Runtime has no convolution of float64 on the CPU';
+  if (shapes.input[0] !== 0 || !op.startsWith('conv_transpose')) return null;
+  // Of an empty batch PyTorch takes what it otherwise refuses, and ONNX rules out.
+  const [stride, dilation, appended] = [params.stride, params.dilation, params.output_padding] as number[][];
+  if (dilation!.some((size) => size < 1)) return 'ONNX has no dilation below 1';
+  const isTooMuch = appended!.some((size, axis) => size >= Math.max(stride![axis]!, dilation![axis]!));
+  return isTooMuch ? 'ONNX has no output_padding as large as stride and dilation' : null;
+}
+
 /** ONNX Runtime on the CPU: a model of one node a case. */
 export function onnxruntimeBackend(name: string, version: string, { InferenceSession, Tensor }: OnnxRuntime): Backend {
   return {
     name,
     version,
     strict: true,
-    supports: ({ op, dtypes }) =>
-      op === 'pad' || dtypes.input === 'float32' || 'ONNX Runtime has no convolution of float64 on the CPU',
+    supports: (call) => lackOf(call) ?? true,
     async run(call, inputs) {
       const spec = checkedSpec(call, inputs);
       const { dtype, shape, data } = inputs.input;
