@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { root } from '../../scripts/setup/project.mjs';
 import type { Backend } from '../core/backend.ts';
 import type { DType, Tensor } from '../core/tensor.ts';
+import { operatorOf } from '../operators/index.ts';
+import { refusalOf } from '../semantics/semantics.ts';
 import { modelOf } from './onnx/model.ts';
 import { nodeOf } from './onnx/node.ts';
 import { checkedSpec } from './reference.ts';
@@ -44,12 +46,15 @@ type Supported = Parameters<NonNullable<Backend['supports']>>[0];
 function lackOf({ op, params, shapes, dtypes }: Supported): string | null {
   if (op === 'pad') return shapes.input.length === 0 ? 'ONNX Runtime pads no scalar' : null;
   if (dtypes.input !== 'float32') return 'ONNX Runtime has no convolution of float64 on the CPU';
-  if (shapes.input[0] !== 0 || !op.startsWith('conv_transpose')) return null;
-  // Of an empty batch PyTorch takes what it otherwise refuses, and ONNX rules out.
-  const [stride, dilation, appended] = [params.stride, params.dilation, params.output_padding] as number[][];
-  if (dilation!.some((size) => size < 1)) return 'ONNX has no dilation below 1';
-  const isTooMuch = appended!.some((size, axis) => size >= Math.max(stride![axis]!, dilation![axis]!));
-  return isTooMuch ? 'ONNX has no output_padding as large as stride and dilation' : null;
+  const [batch, channels] = shapes.input;
+  // With a stride or padding it computes without an end.
+  if (channels === 0) return 'ONNX Runtime has no convolution of no channels';
+  if (batch !== 0) return null;
+  const { rules } = operatorOf(op);
+  const ofOne = { ...shapes, input: shapes.input.with(0, 1) };
+  const isOddity = refusalOf(rules, { params, shapes, dtypes }) === null;
+  const refusal = isOddity ? refusalOf(rules, { params, shapes: ofOne, dtypes }) : null;
+  return refusal === null ? null : `of an empty batch PyTorch takes what ONNX rules out: ${refusal.message}`;
 }
 
 /** ONNX Runtime on the CPU: a model of one node a case. */

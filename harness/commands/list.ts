@@ -7,7 +7,7 @@ export function list(): number {
   for (const { name, family, defaults, specUrl } of operators) {
     const required = family === 'padding' ? ['pad'] : [];
     const params = [...required, ...Object.entries(defaults).map(([param, value]) => `${param}=${value}`)];
-    lines.push(`  ${name.padEnd(18)} ${params.join(' ')}`, `  ${' '.repeat(18)} ${specUrl}`);
+    lines.push(`  ${name.padEnd(20)} ${params.join(' ')}`, `  ${' '.repeat(18)} ${specUrl}`);
   }
   lines.push('', 'gradients, each an operator of its own to cases: fuzz --gradients');
   for (const { name, inputs } of operators) {
@@ -15,10 +15,10 @@ export function list(): number {
   }
   lines.push('', 'backends');
   for (const { name, about } of builtIns) {
-    lines.push(`  ${name.padEnd(18)} ${about}${defaultBackends.includes(name) ? '' : ' (only when asked for)'}`);
+    lines.push(`  ${name.padEnd(20)} ${about}${defaultBackends.includes(name) ? '' : ' (only when asked for)'}`);
   }
   lines.push(
-    `  ${'./file.mjs'.padEnd(18)} your own: a module that exports a backend, see docs/how-to/add-a-backend.md`,
+    `  ${'./file.mjs'.padEnd(20)} your own: a module that exports a backend, see docs/how-to/add-a-backend.md`,
   );
   process.stdout.write(`${lines.join('\n')}\n`);
   return 0;
