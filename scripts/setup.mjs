@@ -8,6 +8,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { addon } from './setup/addon.mjs';
 import { build } from './setup/build.mjs';
+import { chromium } from './setup/chromium.mjs';
 import { killGroup, runCommand } from './setup/command.mjs';
 import { SetupError, StepFailure } from './setup/error.mjs';
 import { interruptible } from './setup/interrupt.mjs';
@@ -20,13 +21,14 @@ import { python } from './setup/python.mjs';
 import { logPath, readRecord, writeRecord } from './setup/record.mjs';
 import { jax, openvino, tensorflow, torch } from './setup/wheels.mjs';
 
+export { chromiumPath } from './setup/chromium.mjs';
 export { isSetupError, SetupError } from './setup/error.mjs';
 export { pythonPath, root, venvPython } from './setup/project.mjs';
 
 /** @typedef {import('./setup/step.mjs').Step} Step */
 
 /** In the order in which they run: a step comes after those that it needs. */
-export const steps = Object.freeze([packages, build, python, torch, tensorflow, addon, jax, openvino]);
+export const steps = Object.freeze([packages, build, python, torch, tensorflow, addon, jax, openvino, chromium]);
 
 /**
  * Runs those of the named steps, and of the steps they need, that are not done. Costs a few milliseconds where nothing is missing.
