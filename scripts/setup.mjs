@@ -8,6 +8,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { addon } from './setup/addon.mjs';
 import { build } from './setup/build.mjs';
+import { chromium } from './setup/chromium.mjs';
 import { killGroup, runCommand } from './setup/command.mjs';
 import { SetupError, StepFailure } from './setup/error.mjs';
 import { onnxruntimeNode, onnxruntimeWeb } from './setup/extras.mjs';
@@ -21,6 +22,7 @@ import { python } from './setup/python.mjs';
 import { logPath, readRecord, writeRecord } from './setup/record.mjs';
 import { jax, openvino, tensorflow, torch } from './setup/wheels.mjs';
 
+export { chromiumPath } from './setup/chromium.mjs';
 export { isSetupError, SetupError } from './setup/error.mjs';
 export { pythonPath, root, venvPython } from './setup/project.mjs';
 
@@ -42,6 +44,7 @@ export const steps = Object.freeze([
   openvino,
   onnxruntimeNode,
   onnxruntimeWeb,
+  chromium,
 ]);
 
 /**

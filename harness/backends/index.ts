@@ -74,6 +74,8 @@ export const builtIns: readonly BuiltIn[] = [
   javascript('tfjs-cpu', 'TensorFlow.js, plain JavaScript kernels, padding made explicit'),
   javascript('tfjs-wasm', 'TensorFlow.js, WebAssembly kernels, padding made explicit'),
   quietTensorflow(javascript('tfjs-node', 'TensorFlow.js on libtensorflow, padding made explicit', ['tfjs-node'])),
+  javascript('tfjs-webgl', 'TensorFlow.js on WebGL in headless Chromium, padding made explicit', ['chromium']),
+  javascript('tfjs-webgpu', 'TensorFlow.js on WebGPU in headless Chromium, padding made explicit', ['chromium']),
   javascript('tfjs-cpu-padded', 'as tfjs-cpu, transposed convolution by padding the input'),
   native(javascript('tfjs-cpu-native', "as tfjs-cpu, with tfjs's own padding arguments")),
   native(javascript('tfjs-wasm-native', "as tfjs-wasm, with tfjs's own padding arguments")),

@@ -1,7 +1,7 @@
 import type { Backend, Call, GradientCall } from '../core/backend.ts';
 import { type Inputs, mapInputs } from '../core/case.ts';
 import { allocate, type Tensor } from '../core/tensor.ts';
-import { operatorOf } from '../operators/index.ts';
+import { semanticsOf } from '../semantics/index.ts';
 import { refusalOf, type Spec } from '../semantics/semantics.ts';
 
 /** The call as the operators' pure functions take it. Throws where PyTorch refuses it. */
@@ -11,7 +11,7 @@ export function checkedSpec(call: Call, inputs: Inputs<Tensor>): Spec {
     shapes: mapInputs(inputs, ({ shape }) => shape),
     dtypes: mapInputs(inputs, ({ dtype }) => dtype),
   };
-  const refusal = refusalOf(operatorOf(call.op).rules, spec);
+  const refusal = refusalOf(semanticsOf(call.op).rules, spec);
   if (refusal !== null) throw new Error(refusal.message);
   return spec;
 }
@@ -27,16 +27,16 @@ export function gradientCall(
 
 /** What an operator's definition gives, computed in float64 and rounded once. */
 function evaluated(call: Call, inputs: Inputs<Tensor>): Tensor {
-  const operator = operatorOf(call.op);
+  const semantics = semanticsOf(call.op);
   const spec = checkedSpec(call, inputs);
-  const exact = operator.evaluate(
+  const exact = semantics.evaluate(
     spec,
     mapInputs(inputs, ({ data }) => data),
   );
   const { dtype } = inputs.input;
   const data = allocate(dtype, exact.length);
   data.set(exact);
-  return { dtype, shape: operator.outputShape(spec), data };
+  return { dtype, shape: semantics.outputShape(spec), data };
 }
 
 /** The operators' definitions, and their gradients by their own adjoints. */

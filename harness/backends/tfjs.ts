@@ -5,7 +5,7 @@ import type { DType, Tensor } from '../core/tensor.ts';
 import { execute } from '../lowering/execute.ts';
 import { gradients } from '../lowering/gradient.ts';
 import { planOf, type Route } from '../lowering/plan.ts';
-import { operatorOf } from '../operators/index.ts';
+import { semanticsOf } from '../semantics/index.ts';
 import type { Spec } from '../semantics/semantics.ts';
 import { checkedSpec, gradientCall } from './reference.ts';
 
@@ -22,34 +22,39 @@ export function tfjsBackend(
     version: tf.version_core,
     strict: true,
     flushesDenormals,
-    supports: ({ dtypes }) => (dtypes.input === 'float64' ? 'TensorFlow.js has no float64' : true),
-    run(call, inputs) {
+    supports: supportedByTfjs,
+    async run(call, inputs) {
       const plan = planFor(call.op, call.params, checkedSpec(call, inputs));
       return tidied(() => execute(plan, mapInputs(inputs, tensorOf)), plan.outputShape);
     },
-    gradients(given, inputs, gradOutput) {
+    async gradients(given, inputs, gradOutput) {
       const { call, operands } = gradientCall(given, inputs, gradOutput);
       checkedSpec(call, operands);
       const plan = planFor(given.op, given.params, checkedSpec(given, inputs));
       const by = () => gradients(plan, mapInputs(inputs, tensorOf), tensorOf(gradOutput))[given.by]!;
-      return { [given.by]: tidied(by, inputs[given.by]!.shape) };
+      return { [given.by]: await tidied(by, inputs[given.by]!.shape) };
     },
   };
 
   function planFor(op: OpName, params: Params, spec: Spec) {
-    const operator = operatorOf(op);
-    return planOf(operator.family, params, spec.shapes, operator.outputShape(spec), route);
+    const semantics = semanticsOf(op);
+    return planOf(semantics.family, params, spec.shapes, semantics.outputShape(spec), route);
   }
 }
+
+/** Why tfjs cannot run a call, whatever the runtime. */
+export const supportedByTfjs: NonNullable<Backend['supports']> = ({ dtypes }) =>
+  dtypes.input === 'float64' ? 'TensorFlow.js has no float64' : true;
 
 function tensorOf({ data, shape, dtype }: Tensor): tf.Tensor {
   return tf.tensor(data, shape, dtype as 'float32');
 }
 
 /** What is computed, of this shape, with nothing left behind. */
-function tidied(compute: () => tf.Tensor, shape: readonly number[]): Tensor {
+async function tidied(compute: () => tf.Tensor, shape: readonly number[]): Promise<Tensor> {
   const result = tf.tidy(compute);
-  const data = result.dataSync() as Float32Array | Int32Array;
+  // WebGPU has no synchronous way back that keeps all bits; on the other runtimes it is the quicker one.
+  const data = (tf.getBackend() === 'webgpu' ? await result.data() : result.dataSync()) as Float32Array | Int32Array;
   const dtype = result.dtype as DType;
   result.dispose();
   return { dtype, shape: [...shape], data };
