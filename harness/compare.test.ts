@@ -1,13 +1,17 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { execa } from 'execa';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { root } from '../scripts/setup.mjs';
+import { chromiumPath, root } from '../scripts/setup.mjs';
 
 /* `compare` as it is typed, with backends whose boundaries are known. */
 
 const folder = mkdtempSync(join(tmpdir(), 'convdiff-compare-'));
+const hasBrowser = chromiumPath() !== null;
 const fixtures = join(root, 'harness/capability/fixtures');
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -30,11 +34,14 @@ const ops = ['--op', 'conv1d,conv2d,conv_transpose2d,pad'];
 
 describe('a backend with boundaries', () => {
   let ran: Ran;
+  let browser: Browser;
   beforeAll(async () => {
     const backend = join(fixtures, 'bounded.mjs');
     const budget = ['--runs', '1600', '--seed', '1', '--report', 'report', '--format', 'jsonl'];
     ran = await convdiff('compare', '--backend', backend, ...ops, ...budget);
-  }, 120_000);
+    if (hasBrowser) browser = await chromium.launch({ executablePath: chromiumPath()!, args: ['--no-sandbox'] });
+  }, 240_000);
+  afterAll(() => browser?.close());
 
   test('each is stated as it is, once', () => {
     const rules = ran.lines.filter(({ schema }) => schema === 'convdiff/rule@1').map(({ rule }) => rule);
@@ -84,6 +91,80 @@ describe('a backend with boundaries', () => {
     );
     expect(total.reduce((a: number, b: number) => a + b, 0)).toBeGreaterThan(300);
     expect(Object.keys(of('pad').totals.bounded).sort()).toEqual(['agrees', 'unsupported']);
+  });
+
+  describe.skipIf(!hasBrowser)('its page, in a browser', () => {
+    /** The page as someone has it before them, and what it asked for or complained of. */
+    async function open(options: BrowserContextOptions): Promise<{ page: Page; noise: string[] }> {
+      const context = await browser.newContext(options);
+      const page = await context.newPage();
+      const noise: string[] = [];
+      page.on('console', (message) => noise.push(message.text()));
+      page.on('pageerror', (error) => noise.push(String(error)));
+      page.on('request', (request) => noise.push(request.url()));
+      await page.goto(pathToFileURL(join(folder, 'report/index.html')).href);
+      return { page, noise };
+    }
+
+    const views = (['light', 'dark'] as const).flatMap((colorScheme) =>
+      [1200, 360].map((width) => ({ colorScheme, viewport: { width, height: 800 } })),
+    );
+
+    test.each(views)(
+      'needs nothing else, and nothing in it hinders anyone: $colorScheme, $viewport.width',
+      async (view) => {
+        const { page, noise } = await open(view);
+        expect(noise).toEqual([page.url()]);
+        await page.evaluate('for (const one of document.querySelectorAll("details")) one.open = true');
+        const widths = '[document.documentElement.scrollWidth, document.documentElement.clientWidth]';
+        const [wanted, there] = (await page.evaluate(widths)) as [number, number];
+        expect(wanted).toBe(there);
+        await page.evaluate(readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'));
+        const { violations } = (await page.evaluate('axe.run()')) as {
+          violations: { id: string; nodes: { html: string; failureSummary: string }[] }[];
+        };
+        expect(violations.map(({ id, nodes }) => [id, nodes[0]!.html, nodes[0]!.failureSummary])).toEqual([]);
+        expect(noise).toEqual([page.url()]);
+      },
+    );
+
+    test('works without scripts', async () => {
+      const { page } = await open({ javaScriptEnabled: false });
+      expect(await page.getByRole('heading', { level: 1 }).innerText()).toBe('bounded 1 against PyTorch');
+      await page.getByText('conv_transpose2d: wrong where').click();
+      const entry = page.locator('details', { hasText: 'conv_transpose2d: wrong where' }).first();
+      expect(await entry.getByText('The smallest case, of').isVisible()).toBe(true);
+    });
+
+    test('is used by the keyboard alone', async () => {
+      const { page } = await open({});
+      const focused = () =>
+        page.evaluate<string>('document.activeElement.closest("summary, a, [tabindex]")?.textContent ?? ""');
+      const rule = 'conv2d: refuses stride > 1 with dilation > 1';
+      for (let presses = 0; presses < 60 && !(await focused()).includes(rule); presses++)
+        await page.keyboard.press('Tab');
+      const details = page.locator('details', { hasText: rule }).first();
+      expect(await details.getAttribute('open')).toBe(null);
+      await page.keyboard.press('Enter');
+      expect(await details.getAttribute('open')).toBe('');
+      // The command that replays it is reached next, and can be scrolled by keys.
+      await page.keyboard.press('Tab');
+      expect(await focused()).not.toBe('');
+    });
+
+    test('says of each operator what happened, to those who do not see colours too', async () => {
+      const { page } = await open({});
+      const row = page.getByRole('row').filter({ hasText: 'conv_transpose2d' }).first();
+      expect(await row.getByRole('cell').first().innerText()).toMatch(/✗ \d+ of \d+/);
+      expect(await row.getByRole('cell').first().textContent()).toMatch(/\d+ wrong, \d+ agrees/);
+    });
+
+    test('draws where the elements differ', async () => {
+      const { page } = await open({});
+      const entry = page.locator('details', { hasText: 'conv_transpose2d: wrong where' }).first();
+      await entry.locator('summary').first().click();
+      expect(await entry.getByRole('img').first().getAttribute('aria-label')).toMatch(/\d/);
+    });
   });
 });
 

@@ -1,4 +1,7 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { chromiumPath } from '../scripts/setup.mjs';
+import { builtIns } from './backends/index.ts';
 import { replayOn } from './campaign/replay.ts';
 import { type Contender, Session } from './campaign/session.ts';
 import { featuresOf } from './campaign/signature.ts';
@@ -13,7 +16,18 @@ import { type KnownIssue, readKnownIssues, recognise } from './store/knownIssues
  */
 
 const issues = readKnownIssues(knownIssuesFolder);
-const backends = [...new Set(issues.flatMap((issue) => issue.backends))];
+const processor = existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'utf8') : '';
+const hasBrowser = chromiumPath() !== null;
+/** Those that can show here: on this processor, and with a browser where they need one. */
+const shown = issues
+  .filter((issue) => issue.processor === undefined || processor.includes(` ${issue.processor} `))
+  .flatMap((issue) => issue.backends.map((backend) => [issue.id, backend] as const))
+  .filter(([, backend]) => hasBrowser || !needsOf(backend).includes('chromium'));
+const backends = [...new Set(shown.map(([, backend]) => backend))];
+
+function needsOf(backend: string): readonly string[] {
+  return builtIns.find(({ name }) => name === backend)!.needs;
+}
 
 let session: Session;
 beforeAll(async () => {
@@ -29,20 +43,17 @@ async function verdictOn(issue: KnownIssue, call: Call, contender: Contender): P
   return judgement!.verdict;
 }
 
-test.each(issues.flatMap((issue) => issue.backends.map((backend) => [issue.id, backend] as const)))(
-  '%s, on %s',
-  async (id, backend) => {
-    const issue = issues.find((one) => one.id === id)!;
-    const contender = session.contenders.find(({ name }) => name === backend)!;
-    expect(issue.versions).toContain(contender.version);
+test.each(shown)('%s, on %s', async (id, backend) => {
+  const issue = issues.find((one) => one.id === id)!;
+  const contender = session.contenders.find(({ name }) => name === backend)!;
+  expect(issue.versions).toContain(contender.version);
 
-    const call = prepare(issue.case);
-    const verdict = await verdictOn(issue, call, contender);
-    if (verdict.verdict !== 'mismatch') throw new Error(`expected a mismatch: ${JSON.stringify(verdict)}`);
-    expect(issue.kinds).toContain(verdict.kind);
+  const call = prepare(issue.case);
+  const verdict = await verdictOn(issue, call, contender);
+  if (verdict.verdict !== 'mismatch') throw new Error(`expected a mismatch: ${JSON.stringify(verdict)}`);
+  expect(issue.kinds).toContain(verdict.kind);
 
-    const features = featuresOf(call, backend, verdict);
-    const { version } = contender;
-    expect(recognise(issues, { op: issue.case.op, backend, version, kind: verdict.kind, features })?.id).toBe(id);
-  },
-);
+  const features = featuresOf(call, backend, verdict);
+  const { version } = contender;
+  expect(recognise(issues, { op: issue.case.op, backend, version, kind: verdict.kind, features })?.id).toBe(id);
+});

@@ -173,7 +173,7 @@ function errorsSection({ errors, backends }: Comparison): Markup {
   return html`<section aria-labelledby="errors">${title}
 <p class="soft">Of results that agree without being exact: the largest error as a share of what rounding explains. Above the line would be wrong.</p>
 ${errorLegend(names)}${scrolling('Errors', errorPlot(errors, names))}
-<details><summary>The numbers</summary><div class="inside">${scrolling('Errors', html`<table><thead><tr><th scope="col">backend</th><th scope="col">products</th><th scope="col">cases</th><th scope="col">median</th><th scope="col">worst</th></tr></thead><tbody>${rows}</tbody></table>`)}</div></details></section>`;
+<details><summary>The numbers</summary><div class="inside">${scrolling('Errors in numbers', html`<table><thead><tr><th scope="col">backend</th><th scope="col">products</th><th scope="col">cases</th><th scope="col">median</th><th scope="col">worst</th></tr></thead><tbody>${rows}</tbody></table>`)}</div></details></section>`;
 }
 
 /** A ratio's place on a logarithmic scale from a thousandth to a thousand times, in percent. */
