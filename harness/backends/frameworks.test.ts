@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { chromiumPath } from '../../scripts/setup.mjs';
 import { Campaign, type CampaignResult } from '../campaign/campaign.ts';
 import { Session } from '../campaign/session.ts';
 import { knownIssuesFolder } from '../commands/options.ts';
@@ -51,7 +52,14 @@ const telling: [string, Case][] = [
   ['pad, reflected', testCase('pad', { pad: [2, 1, 1, 3], mode: 'reflect' }, [2, 3, 4, 5])],
 ];
 
-describe.each([
+const browsers: [string, number][] = [
+  ['tfjs-webgl', 70],
+  ['tfjs-webgpu', 70],
+];
+const inBrowser = chromiumPath() === null ? [] : browsers;
+
+describe.each<[string, number]>([
+  ...inBrowser,
   ['tensorflow', 700],
   ['tensorflow-onednn', 700],
   ['jax', 140],
@@ -67,7 +75,11 @@ describe.each([
   });
   afterAll(() => session?.close());
 
-  test('names its release', () => expect(session.contenders[0]!.version).toMatch(/^\d+\.\d+/));
+  test('names its release, and what it runs on', () => {
+    const { version } = session.contenders[0]!;
+    expect(version).toMatch(/^\d+\.\d+/);
+    if (inBrowser.some(([name]) => name === backend)) expect(version).toMatch(/ on \S/);
+  });
 
   test.each(telling)('%s', async (_, one) => {
     const [judgement] = await session.judge(prepare(one));

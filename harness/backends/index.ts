@@ -65,6 +65,11 @@ function native(backend: BuiltIn): BuiltIn {
   return { ...backend, features: nativeFeatures };
 }
 
+/** It runs in a page of a browser, where a shape that is new takes seconds on a busy machine: shaders are compiled for it. */
+function browser(backend: BuiltIn): BuiltIn {
+  return { ...backend, needs: ['chromium'], launch: { ...backend.launch, leastTimeout_ms: 20_000 } };
+}
+
 /** The set-up steps that the oracle needs. */
 export const oracleNeeds: readonly string[] = ['torch'];
 
@@ -74,8 +79,8 @@ export const builtIns: readonly BuiltIn[] = [
   javascript('tfjs-cpu', 'TensorFlow.js, plain JavaScript kernels, padding made explicit'),
   javascript('tfjs-wasm', 'TensorFlow.js, WebAssembly kernels, padding made explicit'),
   quietTensorflow(javascript('tfjs-node', 'TensorFlow.js on libtensorflow, padding made explicit', ['tfjs-node'])),
-  javascript('tfjs-webgl', 'TensorFlow.js on WebGL in headless Chromium, padding made explicit', ['chromium']),
-  javascript('tfjs-webgpu', 'TensorFlow.js on WebGPU in headless Chromium, padding made explicit', ['chromium']),
+  browser(javascript('tfjs-webgl', 'TensorFlow.js on WebGL in headless Chromium, padding made explicit')),
+  browser(javascript('tfjs-webgpu', 'TensorFlow.js on WebGPU in headless Chromium, padding made explicit')),
   javascript('tfjs-cpu-padded', 'as tfjs-cpu, transposed convolution by padding the input'),
   native(javascript('tfjs-cpu-native', "as tfjs-cpu, with tfjs's own padding arguments")),
   native(javascript('tfjs-wasm-native', "as tfjs-wasm, with tfjs's own padding arguments")),

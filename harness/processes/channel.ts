@@ -11,6 +11,8 @@ export interface Launch {
   env?: Readonly<Record<string, string>>;
   /** Where it runs; the folder of this process where it is left out. */
   cwd?: string;
+  /** A case has at least so long, whatever limit is asked for: for who compiles a program for each new shape, say. */
+  leastTimeout_ms?: number;
 }
 
 export interface BackendInfo {

@@ -96,7 +96,7 @@ export class Runner {
 
   constructor(launch: Launch, options: RunnerOptions) {
     this.launch = launch;
-    this.options = options;
+    this.options = { ...options, caseTimeout_ms: Math.max(options.caseTimeout_ms, launch.leastTimeout_ms ?? 0) };
   }
 
   /** Starts the process if it does not run, and returns what it says of itself. Throws StartError. */

@@ -36,7 +36,7 @@ export async function startChromium(): Promise<Browser> {
   writeFileSync(kept, `#!/bin/sh\nexec ${words.join(' ')} "$@"\n`, { mode: 0o700 });
   return chromium.launch({
     executablePath: kept,
-    args: ['--disable-quic', ...adapterFlags()],
+    args: ['--disable-quic', '--disable-gpu-watchdog', ...adapterFlags()],
     handleSIGINT: false,
     handleSIGTERM: false,
     handleSIGHUP: false,

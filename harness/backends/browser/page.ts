@@ -1,3 +1,4 @@
+import * as tf from '@tensorflow/tfjs-core';
 import type { ForwardName, Inputs } from '../../core/case.ts';
 import { messageOf } from '../../core/errors.ts';
 import { fromJsonParams } from '../../core/json.ts';
@@ -42,6 +43,14 @@ async function computed({ note, tensors }: Parcel<Question>): Promise<Tensor> {
   return (await backend.gradients!(call, operands, gradOutput!))[note.by]!;
 }
 
+/** Whether it still computes: the page hears of a GPU that is gone some time afterwards, and reads zeros until then. */
+async function isAlive(): Promise<boolean> {
+  const two = tf.tidy(() => tf.add(tf.scalar(1), tf.scalar(1)));
+  const [value] = await two.data();
+  two.dispose();
+  return value === 2;
+}
+
 async function answer(question: string): Promise<string> {
   let note: Answer = { type: 'ok' };
   const tensors: Record<string, Tensor> = {};
@@ -50,8 +59,8 @@ async function answer(question: string): Promise<string> {
   } catch (error) {
     note = { type: 'rejected', reason: messageOf(error) };
   }
-  // What a lost context gives looks like any result.
-  const reason = runtime.lost();
+  // What a lost GPU gives looks like any result.
+  const reason = runtime.lost() ?? ((await isAlive()) ? null : 'the GPU was lost');
   const parcel = reason === null ? { note, tensors } : { note: { type: 'lost', reason }, tensors: {} };
   return pack(parcel).toBase64();
 }
