@@ -1123,11 +1123,21 @@ describe.concurrent('what there is', () => {
   });
 
   test('doctor', async () => {
-    const { exit, out } = await convdiff(['doctor']);
+    // What is installed on demand may be absent.
+    const { exit, out } = await convdiff(['doctor'], { env: { CONVDIFF_CHROMIUM: '/nonexistent/chromium' } });
     expect(exit).toBe(0);
     expect(out).not.toContain('MISSING');
+    expect(out).toMatch(/^absent +tfjs-webgl /m);
+    expect(out).toContain('setup tfjs-webgl');
     for (const name of ['oracle', ...defaults]) expect(out).toMatch(new RegExp(`^ok +${name} `, 'm'));
     expect(out).toMatch(/torch 2\.13\.0/);
+  });
+
+  test('a backend that needs a browser, where there is none', async () => {
+    const args = ['fuzz', '--backend', 'tfjs-webgl', '--runs', '1'];
+    const { exit, out, err } = await convdiff(args, { env: { CONVDIFF_CHROMIUM: '/nonexistent/chromium' } });
+    expect({ exit, out }).toEqual({ exit: 3, out: '' });
+    expect(err).toContain('CONVDIFF_CHROMIUM is /nonexistent/chromium');
   });
 
   test('setup of what there is not', async () => {

@@ -67,7 +67,17 @@ function native(backend: BuiltIn): BuiltIn {
 
 /** It runs in a page of a browser, where a shape that is new takes seconds on a busy machine: shaders are compiled for it. */
 function browser(backend: BuiltIn): BuiltIn {
-  return { ...backend, needs: ['chromium'], launch: { ...backend.launch, leastTimeout_ms: 20_000 } };
+  return {
+    ...backend,
+    needs: ['chromium'],
+    features: manyAxes,
+    launch: { ...backend.launch, leastTimeout_ms: 20_000 },
+  };
+}
+
+/** Tensors with more than four axes, the batch among them: on a GPU, not all of tfjs's shaders know them. */
+function manyAxes({ spec, addsBatch }: Call): string[] {
+  return spec.shapes.input.length + Number(addsBatch) > 4 ? ['five axes or more'] : [];
 }
 
 /** The set-up steps that the oracle needs. */

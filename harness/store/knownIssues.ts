@@ -75,12 +75,17 @@ export interface Recognisable {
   features: readonly string[];
 }
 
+/** Of a backend's version, what is before the name of the adapter that it runs on. */
+export function releaseOf(version: string): string {
+  return version.split(' on ')[0]!;
+}
+
 /** The known issue that explains a failure, if one does. */
 export function recognise(issues: readonly KnownIssue[], failure: Recognisable): KnownIssue | null {
   const explains = (issue: KnownIssue): boolean =>
     issue.ops.includes(failure.op) &&
     issue.backends.includes(failure.backend) &&
-    issue.versions.includes(failure.version) &&
+    issue.versions.includes(releaseOf(failure.version)) &&
     issue.kinds.some((kind) => kind === failure.kind) &&
     issue.features.every((feature) => failure.features.includes(feature)) &&
     !issue.without.some((feature) => failure.features.includes(feature));
