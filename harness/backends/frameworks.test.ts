@@ -61,12 +61,12 @@ const inBrowser = chromiumPath() === null ? [] : browsers;
 
 describe.each<[string, number]>([
   ...inBrowser,
-  ['tensorflow', 700],
-  ['tensorflow-onednn', 700],
-  ['jax', 140],
-  ['openvino', 350],
-  ['onnxruntime-node', 700],
-  ['onnxruntime-web', 350],
+  ['tensorflow', 280],
+  ['tensorflow-onednn', 280],
+  ['jax', 70],
+  ['openvino', 210],
+  ['onnxruntime-node', 350],
+  ['onnxruntime-web', 140],
   ['torch-float32', 700],
   ['torch-float32-onednn', 700],
 ])('%s', (backend, runs) => {
