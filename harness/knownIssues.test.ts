@@ -1,7 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { chromiumPath } from '../scripts/setup.mjs';
-import { builtIns } from './backends/index.ts';
+import { shownHere } from './backends/here.ts';
 import { replayOn } from './campaign/replay.ts';
 import { type Contender, Session } from './campaign/session.ts';
 import { featuresOf } from './campaign/signature.ts';
@@ -16,18 +14,8 @@ import { type KnownIssue, readKnownIssues, recognise, releaseOf } from './store/
  */
 
 const issues = readKnownIssues(knownIssuesFolder);
-const processor = existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'utf8') : '';
-const hasBrowser = chromiumPath() !== null;
-/** Those that can show here: on this processor, and with a browser where they need one. */
-const shown = issues
-  .filter((issue) => issue.processor === undefined || processor.includes(` ${issue.processor} `))
-  .flatMap((issue) => issue.backends.map((backend) => [issue.id, backend] as const))
-  .filter(([, backend]) => hasBrowser || !needsOf(backend).includes('chromium'));
+const shown = issues.flatMap((issue) => shownHere(issue).map((backend) => [issue.id, backend] as const));
 const backends = [...new Set(shown.map(([, backend]) => backend))];
-
-function needsOf(backend: string): readonly string[] {
-  return builtIns.find(({ name }) => name === backend)!.needs;
-}
 
 let session: Session;
 beforeAll(async () => {

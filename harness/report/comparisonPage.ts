@@ -197,7 +197,7 @@ function speedSection({ speed }: Comparison): Markup {
     return html`<section aria-labelledby="speed">${title}<p>No layer of a known model was run.</p></section>`;
   return html`<section aria-labelledby="speed">${title}
 <p class="soft">Layers of known models, all backends in turn, in three to seven rounds. The time as a multiple of the first backend's in the same round: the middle one, from the least to the most. Left of the line is faster.</p>
-${scrolling('Speed', html`<table><thead><tr><th scope="col">layer</th><th scope="col">backend</th><th scope="col">time</th><th scope="col">multiple</th><th scope="col">from 1/1000 to 1000 times</th></tr></thead><tbody>${speed.map(speedRow)}</tbody></table>`)}</section>`;
+${scrolling('Times of layers', html`<table><thead><tr><th scope="col">layer</th><th scope="col">backend</th><th scope="col">time</th><th scope="col">multiple</th><th scope="col">from 1/1000 to 1000 times</th></tr></thead><tbody>${speed.map(speedRow)}</tbody></table>`)}</section>`;
 }
 
 function changeRow({ op, against, backend, from, to, cases }: Change): Markup {

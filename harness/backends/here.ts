@@ -1,0 +1,14 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { chromiumPath } from '../../scripts/setup.mjs';
+import type { KnownIssue } from '../store/knownIssues.ts';
+import { builtIns } from './index.ts';
+
+const processor = existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'utf8') : '';
+
+/** The backends on which an issue can show on this machine: on its processor, and with a browser where they need one. */
+export function shownHere({ backends, processor: wanted }: KnownIssue): string[] {
+  if (wanted !== undefined && !processor.includes(` ${wanted} `)) return [];
+  const needsBrowser = (backend: string) =>
+    builtIns.some(({ name, needs }) => name === backend && needs.includes('chromium'));
+  return backends.filter((backend) => !needsBrowser(backend) || chromiumPath() !== null);
+}
