@@ -61,12 +61,12 @@ const inBrowser = chromiumPath() === null ? [] : browsers;
 
 describe.each<[string, number]>([
   ...inBrowser,
-  ['tensorflow', 280],
-  ['tensorflow-onednn', 280],
-  ['jax', 70],
-  ['openvino', 210],
-  ['onnxruntime-node', 350],
-  ['onnxruntime-web', 140],
+  ['tensorflow', 70],
+  ['tensorflow-onednn', 70],
+  ['jax', 21],
+  ['openvino', 70],
+  ['onnxruntime-node', 140],
+  ['onnxruntime-web', 70],
   ['torch-float32', 700],
   ['torch-float32-onednn', 700],
 ])('%s', (backend, runs) => {
