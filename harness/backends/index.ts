@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { pythonPath, root, venvPython } from '../../scripts/setup.mjs';
 import { nativeFeatures } from '../lowering/native.ts';
-import type { Call } from '../operators/call.ts';
+import { type Call, normalSpec } from '../operators/call.ts';
 import type { Launch } from '../processes/channel.ts';
 
 /** A backend that comes with convdiff. */
@@ -62,7 +62,8 @@ function quietTensorflow(backend: BuiltIn): BuiltIn {
 }
 
 function native(backend: BuiltIn): BuiltIn {
-  return { ...backend, features: nativeFeatures };
+  const features = (call: Call) => (call.refusal === null ? nativeFeatures(call.operator, normalSpec(call)) : []);
+  return { ...backend, features };
 }
 
 /** It runs in a page of a browser, where a shape that is new takes seconds on a busy machine: shaders are compiled for it. */
@@ -70,14 +71,15 @@ function browser(backend: BuiltIn): BuiltIn {
   return {
     ...backend,
     needs: ['chromium'],
-    features: manyAxes,
     launch: { ...backend.launch, leastTimeout_ms: 20_000 },
   };
 }
 
-/** Tensors with more than four axes, the batch among them: on a GPU, not all of tfjs's shaders know them. */
-function manyAxes({ spec, addsBatch }: Call): string[] {
-  return spec.shapes.input.length + Number(addsBatch) > 4 ? ['five axes or more'] : [];
+/** As `native`. Tensors with more than four axes, the batch among them, are apart: on a GPU, not all of tfjs's shaders know them. */
+function nativeOnGpu(backend: BuiltIn): BuiltIn {
+  const { features } = native(backend);
+  const manyAxes = ({ spec, addsBatch }: Call) => spec.shapes.input.length + Number(addsBatch) > 4;
+  return { ...backend, features: (call) => [...features!(call), ...(manyAxes(call) ? ['five axes or more'] : [])] };
 }
 
 /** The set-up steps that the oracle needs. */
@@ -97,6 +99,8 @@ export const builtIns: readonly BuiltIn[] = [
   native(
     quietTensorflow(javascript('tfjs-node-native', "as tfjs-node, with tfjs's own padding arguments", ['tfjs-node'])),
   ),
+  nativeOnGpu(browser(javascript('tfjs-webgl-native', "as tfjs-webgl, with tfjs's own padding arguments"))),
+  nativeOnGpu(browser(javascript('tfjs-webgpu-native', "as tfjs-webgpu, with tfjs's own padding arguments"))),
   tensorflow('tensorflow', "TensorFlow's Python, tf.nn with padding made explicit, its own kernels", false),
   tensorflow('tensorflow-onednn', "as tensorflow, with oneDNN's kernels", true),
   python('jax', 'JAX, lax.conv_general_dilated'),

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Backend } from '../core/backend.ts';
 import { type Inputs, mapInputs } from '../core/case.ts';
-import { type DType, sameShape, type Tensor } from '../core/tensor.ts';
+import { sameShape, type Tensor } from '../core/tensor.ts';
 import { depthwiseKernel, kernelLast, toChannelsFirst, toChannelsLast } from '../lowering/layout.ts';
 import { cropped, grownBy, surrounded } from '../lowering/move.ts';
 import {
@@ -12,9 +12,10 @@ import {
   nativeCallOf,
 } from '../lowering/native.ts';
 import { none, type Width } from '../lowering/plan.ts';
-import { operatorOf } from '../operators/index.ts';
+import { semanticsOf } from '../semantics/index.ts';
 import { refusalOf } from '../semantics/semantics.ts';
 import { checkedSpec } from './reference.ts';
+import { supportedByTfjs, tensorOf } from './tfjs.ts';
 
 /*
  * A tfjs runtime as it comes: its own convolutions with its own padding arguments, and whatever it makes of them.
@@ -119,17 +120,26 @@ export function execute(native: NativeCall, operands: Operands): tf.Tensor {
 }
 
 /** What a native call gives on the runtime, as it comes. Leaves no tensor behind. */
-function compute(native: NativeCall, inputs: Inputs<Tensor>): Tensor {
+async function compute(native: NativeCall, inputs: Inputs<Tensor>): Promise<Tensor> {
   const operands = mapInputs(inputs, ({ data, shape, dtype }) => tf.tensor(data, shape, dtype as 'float32'));
   try {
     const result = execute(native, operands);
-    const data = result.dataSync() as Float32Array | Int32Array;
-    tf.dispose(result);
-    return { dtype: result.dtype as DType, shape: [...result.shape], data };
+    return await tensorOf(result);
   } finally {
     tf.dispose(Object.values(operands));
   }
 }
+
+/** Why tfjs's own functions do not have a call, whatever the runtime. */
+export const supportedNatively: NonNullable<Backend['supports']> = (question) => {
+  const general = supportedByTfjs(question);
+  if (general !== true) return general;
+  const { op, ...spec } = question;
+  const semantics = semanticsOf(op);
+  if (refusalOf(semantics.rules, spec) !== null) return true;
+  const native = nativeCallOf(semantics, spec);
+  return typeof native === 'string' ? native : true;
+};
 
 /**
  * A tfjs runtime under its own padding arguments. `tf.setBackend` has chosen the runtime already; `restart` does so anew, for
@@ -144,23 +154,16 @@ export function nativeBackend(
     version: tf.version_core,
     strict: true,
     flushesDenormals,
-    supports({ op, params, shapes, dtypes }) {
-      if (dtypes.input === 'float64') return 'TensorFlow.js has no float64';
-      const operator = operatorOf(op);
-      const spec = { params, shapes, dtypes };
-      if (refusalOf(operator.rules, spec) !== null) return true;
-      const native = nativeCallOf(operator, spec);
-      return typeof native === 'string' ? native : true;
-    },
+    supports: supportedNatively,
     async run(call, inputs) {
-      const operator = operatorOf(call.op);
+      const semantics = semanticsOf(call.op);
       const spec = checkedSpec(call, inputs);
-      const native = nativeCallOf(operator, spec);
+      const native = nativeCallOf(semantics, spec);
       if (typeof native === 'string') throw new Error(native);
       let failed = true;
       try {
-        const output = compute(native, inputs);
-        failed = !sameShape(output.shape, operator.outputShape(spec));
+        const output = await compute(native, inputs);
+        failed = !sameShape(output.shape, semantics.outputShape(spec));
         return output;
       } finally {
         if (failed) await restart?.();

@@ -25,13 +25,13 @@ export function tfjsBackend(
     supports: supportedByTfjs,
     async run(call, inputs) {
       const plan = planFor(call.op, call.params, checkedSpec(call, inputs));
-      return tidied(() => execute(plan, mapInputs(inputs, tensorOf)), plan.outputShape);
+      return tidied(() => execute(plan, mapInputs(inputs, toTfjs)), plan.outputShape);
     },
     async gradients(given, inputs, gradOutput) {
       const { call, operands } = gradientCall(given, inputs, gradOutput);
       checkedSpec(call, operands);
       const plan = planFor(given.op, given.params, checkedSpec(given, inputs));
-      const by = () => gradients(plan, mapInputs(inputs, tensorOf), tensorOf(gradOutput))[given.by]!;
+      const by = () => gradients(plan, mapInputs(inputs, toTfjs), toTfjs(gradOutput))[given.by]!;
       return { [given.by]: await tidied(by, inputs[given.by]!.shape) };
     },
   };
@@ -46,16 +46,19 @@ export function tfjsBackend(
 export const supportedByTfjs: NonNullable<Backend['supports']> = ({ dtypes }) =>
   dtypes.input === 'float64' ? 'TensorFlow.js has no float64' : true;
 
-function tensorOf({ data, shape, dtype }: Tensor): tf.Tensor {
+function toTfjs({ data, shape, dtype }: Tensor): tf.Tensor {
   return tf.tensor(data, shape, dtype as 'float32');
 }
 
 /** What is computed, of this shape, with nothing left behind. */
 async function tidied(compute: () => tf.Tensor, shape: readonly number[]): Promise<Tensor> {
-  const result = tf.tidy(compute);
+  return { ...(await tensorOf(tf.tidy(compute))), shape: [...shape] };
+}
+
+/** What a tensor of tfjs holds; it is disposed of. */
+export async function tensorOf(x: tf.Tensor): Promise<Tensor> {
   // WebGPU has no synchronous way back that keeps all bits; on the other runtimes it is the quicker one.
-  const data = (tf.getBackend() === 'webgpu' ? await result.data() : result.dataSync()) as Float32Array | Int32Array;
-  const dtype = result.dtype as DType;
-  result.dispose();
-  return { dtype, shape: [...shape], data };
+  const data = (tf.getBackend() === 'webgpu' ? await x.data() : x.dataSync()) as Float32Array | Int32Array;
+  x.dispose();
+  return { dtype: x.dtype as DType, shape: [...x.shape], data };
 }

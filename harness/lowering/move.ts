@@ -59,6 +59,15 @@ export function surrounded(x: tf.Tensor, widths: readonly [number, number][], va
   }, x);
 }
 
+/** Whether tf.pad is right and quick at zeros around a tensor. */
+function isPadGood(x: tf.Tensor): boolean {
+  const runtime = tf.getBackend();
+  // It does not compile for five axes: on WebGL it throws, and on WebGPU all is 0.
+  if (runtime === 'webgl' || runtime === 'webgpu') return x.rank <= 4;
+  // On cpu it is several times slower than concatenation, but for tensors so small that the number of calls counts.
+  return runtime !== 'cpu' || x.size < 2 ** 12;
+}
+
 /** Elements of `value` around every axis; negative widths crop. */
 export function pad(x: tf.Tensor, widths: readonly Width[], value = 0): tf.Tensor {
   const inner = cropped(x, widths);
@@ -69,9 +78,7 @@ export function pad(x: tf.Tensor, widths: readonly Width[], value = 0): tf.Tenso
   }
   const grown = grownBy(widths);
   if (grown.flat().every((width) => width === 0)) return inner;
-  // On cpu tf.pad is several times slower than concatenation, but for tensors so small that the number of calls counts.
-  const isSlow = inner.size >= 2 ** 12 && tf.getBackend() === 'cpu';
-  return Object.is(value, 0) && !isSlow ? tf.pad(inner, grown) : surrounded(inner, grown, value);
+  return Object.is(value, 0) && isPadGood(inner) ? tf.pad(inner, grown) : surrounded(inner, grown, value);
 }
 
 /** Zeros around the spatial axes of (N, …, C), of which the first may be a height that is not one of the plan's. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { OpName, Params } from '../core/case.ts';
-import { prepare } from '../operators/call.ts';
+import { normalSpec, prepare } from '../operators/call.ts';
 import { operatorOf } from '../operators/index.ts';
 import { refusalOf, type Spec } from '../semantics/semantics.ts';
 import { type Axis, nativeCallOf, nativeFeatures, widthBeforeSame } from './native.ts';
@@ -251,7 +251,8 @@ describe('the features of a call', () => {
       data: { kind: 'seeded' as const, values: 'lattice' as const, seed: 1 },
     });
     const inputs = { input: tensor(input), weight: tensor(weight) };
-    return nativeFeatures(prepare({ schema: 'convdiff/case@1', op, params, inputs }));
+    const call = prepare({ schema: 'convdiff/case@1', op, params, inputs });
+    return nativeFeatures(call.operator, normalSpec(call));
   }
 
   test.each<[string[], OpName, Params, number[], number[]]>([

@@ -1,7 +1,5 @@
-import { type Call, normalSpec } from '../operators/call.ts';
-import type { Operator } from '../operators/operator.ts';
 import { dimensionsOf, modeOf, paddingValue, storedValue } from '../semantics/pad.ts';
-import { namesOf, type Spec } from '../semantics/semantics.ts';
+import { namesOf, type Semantics, type Spec } from '../semantics/semantics.ts';
 import { groupsOf, kernelOf, span } from '../semantics/window.ts';
 import { none, type Width } from './plan.ts';
 
@@ -59,21 +57,21 @@ export interface Axis {
 const height: Axis = { input: 1, kernel: 1, stride: 1, dilation: 1, padding: 0, output: 1 };
 
 /** tfjs's call for a valid call of PyTorch with normalised parameters and a batch axis, or the reason why there is none. */
-export function nativeCallOf(operator: Operator, spec: Spec): NativeCall | string {
-  switch (operator.family) {
+export function nativeCallOf(semantics: Semantics, spec: Spec): NativeCall | string {
+  switch (semantics.family) {
     case 'convolution':
-      return convolutionCall(operator, spec);
+      return convolutionCall(semantics, spec);
     case 'transposed convolution':
-      return transposedCall(operator, spec);
+      return transposedCall(semantics, spec);
     case 'padding':
       return paddingCall(spec);
   }
 }
 
 /** The spatial axes. `padding` says how much each is padded; PyTorch's names count as 0 here. */
-function axesOfLayer(operator: Operator, spec: Spec): Axis[] {
+function axesOfLayer(semantics: Semantics, spec: Spec): Axis[] {
   const { stride, dilation, padding } = spec.params;
-  const output = operator.outputShape(spec).slice(2);
+  const output = semantics.outputShape(spec).slice(2);
   return kernelOf(spec).map((kernel, i) => ({
     input: spec.shapes.input[i + 2]!,
     kernel,
@@ -89,8 +87,8 @@ function extent(axis: Omit<Axis, 'input' | 'padding'>): number {
   return (axis.output - 1) * axis.stride + span(axis);
 }
 
-function convolutionCall(operator: Operator, spec: Spec): NativeConvolution | string {
-  const axes = axesOfLayer(operator, spec);
+function convolutionCall(semantics: Semantics, spec: Spec): NativeConvolution | string {
+  const axes = axesOfLayer(semantics, spec);
   const inChannels = spec.shapes.input[1]!;
   const groups = groupsOf(spec);
   if (inChannels === 0) return 'tfjs says nothing of a convolution over no channels';
@@ -101,7 +99,7 @@ function convolutionCall(operator: Operator, spec: Spec): NativeConvolution | st
   if (groups > 1 && (groups !== inChannels || axes.length === 3)) {
     return 'tfjs has groups only in depthwiseConv2d: one for each channel, over one or two axes';
   }
-  const call = groups > 1 ? 'depthwiseConv2d' : (operator.name as 'conv1d' | 'conv2d' | 'conv3d');
+  const call = groups > 1 ? 'depthwiseConv2d' : (semantics.name as 'conv1d' | 'conv2d' | 'conv3d');
   const all = call === 'depthwiseConv2d' ? withHeight(axes) : axes;
   const form = pick(convolutionForms(spec, all), spec.shapes.weight![0]!);
   if (form === null) return "tf.conv3d pads by 'valid' or 'same' only, and neither means this";
@@ -157,15 +155,15 @@ export function widthBeforeSame(axis: Axis): Width | null {
   return { before, after: size - before - input };
 }
 
-function transposedCall(operator: Operator, spec: Spec): NativeTransposed | string {
-  const axes = axesOfLayer(operator, spec);
+function transposedCall(semantics: Semantics, spec: Spec): NativeTransposed | string {
+  const axes = axesOfLayer(semantics, spec);
   if (groupsOf(spec) > 1) return 'tfjs has no groups in transposed convolution';
   if (axes.some(({ dilation }) => dilation !== 1)) return 'tfjs has no dilation in transposed convolution';
   const outputPadding = spec.params.output_padding as number[];
   if (axes.some(({ stride }, i) => outputPadding[i]! >= stride)) {
     return 'tfjs makes the output longer by less than the stride only';
   }
-  const [batch, channels] = operator.outputShape(spec) as [number, number];
+  const [batch, channels] = semantics.outputShape(spec) as [number, number];
   const all = withHeight(axes);
   const forms: NativePadding[] = all.every(isSameTransposed) ? [...explicitForms(all), 'same'] : explicitForms(all);
   const pad = pick(forms, channels);
@@ -202,15 +200,14 @@ function paddingCall(spec: Spec): NativePad | string {
 }
 
 /**
- * What sets a call apart for a native backend, beside the operator's features: the form of its padding; axes that differ in
- * stride or span, where tfjs's functions for two axes take one for the other; and an end that SAME's windows do not reach.
+ * What sets a valid call with normalised parameters apart for a native backend, beside the operator's features: the form of its
+ * padding; axes that differ in stride or span, where tfjs's functions for two axes take one for the other; and an end that
+ * SAME's windows do not reach.
  */
-export function nativeFeatures(call: Call): string[] {
-  if (call.refusal !== null) return [];
-  const spec = normalSpec(call);
-  const native = nativeCallOf(call.operator, spec);
+export function nativeFeatures(semantics: Semantics, spec: Spec): string[] {
+  const native = nativeCallOf(semantics, spec);
   if (typeof native === 'string' || native.call === 'pad' || native.call === 'mirrorPad') return [];
-  const axes = withHeight(axesOfLayer(call.operator, spec));
+  const axes = withHeight(axesOfLayer(semantics, spec));
   return namesOf({
     'as number': typeof native.pad === 'number',
     'as rows': typeof native.pad === 'object',

@@ -3,14 +3,16 @@ import { replayOn } from '../campaign/replay.ts';
 import type { Contender } from '../campaign/session.ts';
 import { prepare } from '../operators/call.ts';
 import type { Counterexample } from '../store/counterexample.ts';
-import type { Finding, RuntimeName } from './finding.ts';
+import type { Finding } from './finding.ts';
+import { type RuntimeName, runtimes } from './runtimes.ts';
 
 /** A failing case, what has to run before it, and how it failed. */
 export type Subject = Pick<Counterexample, 'case' | 'before' | 'kind'>;
 
 function runtimeOf({ name, source }: Contender): RuntimeName | null {
   if (source.kind !== 'built-in') return null;
-  return (/^tfjs-(cpu|wasm|node)\b/.exec(name)?.[1] as RuntimeName | undefined) ?? null;
+  const runtime = /^(?:tfjs-)?(\w+|onnxruntime-\w+)(?:-native|-padded)?$/.exec(name)?.[1] ?? '';
+  return Object.hasOwn(runtimes, runtime) ? (runtime as RuntimeName) : null;
 }
 
 /** Sees a saved failure once more, or says why there is nothing to see. */

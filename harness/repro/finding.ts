@@ -3,13 +3,14 @@ import type { Outcome } from '../core/outcome.ts';
 import { elementCount, type Tensor } from '../core/tensor.ts';
 import type { MismatchKind } from '../core/verdict.ts';
 import { type Call, withoutAddedBatch } from '../operators/call.ts';
+import type { RuntimeName } from './runtimes.ts';
 
 /** A failure that was just seen, with all that a program needs to show it. */
 export interface Finding {
   call: Call;
   /** What has to run first, in the same process. */
   before: readonly Call[];
-  /** `runtime` is the one of tfjs that it is, or null for any other backend. */
+  /** `runtime`: what a program in TypeScript runs it on, or null where none can. */
   backend: { name: string; version: string; runtime: RuntimeName | null };
   mismatch: Mismatch;
   /** It fails now and then only. */
@@ -20,8 +21,6 @@ export interface Finding {
   /** PyTorch's version. */
   torch: string;
 }
-
-export type RuntimeName = 'cpu' | 'wasm' | 'node';
 
 /** A program that shows a finding, and by what it is seen to do so. */
 export interface Program {

@@ -1,13 +1,12 @@
 import { inputNames } from '../core/case.ts';
 import type { Tensor } from '../core/tensor.ts';
-import { type NativeCall, type NativeConvolution, nativeCallOf } from '../lowering/native.ts';
 import { number, tuple } from '../lowering/tensorflowSource.ts';
-import { type Call, normalSpec } from '../operators/call.ts';
 import { callText, operandNames } from '../report/words.ts';
 import { type Finding, gotOf, isShort, type Program, titleOf, wantedOf, wrapped, wrongWord } from './finding.ts';
+import { type Framework, frameworkOf, pythonValue } from './frameworks.ts';
 
 /*
- * Findings as Python: PyTorch is run, and beside it TensorFlow where its kernel is at fault; else what the backend gave is written
+ * Findings as Python: PyTorch is run, and beside it the framework at fault where it has Python; else what the backend gave is written
  * in as a NumPy array.
  */
 
@@ -36,14 +35,9 @@ function torchCall({ call }: Finding): string {
   return `torch.autograd.functional.vjp(lambda t: ${differentiated}, ${operand(by)}, ${operand(operandNames.grad_output)})[1]`;
 }
 
-function pythonValue(value: number | string | readonly number[], name: string): string {
-  if (typeof value === 'string') return name === 'value' ? `float('${value}')` : `'${value}'`;
-  return typeof value === 'number' ? number(value) : `[${value.map(number).join(', ')}]`;
-}
-
 /** The programs that may show a finding, the best first. */
 export function pythonPrograms(finding: Finding): Program[] {
-  const live = tensorflowProgram(finding);
+  const live = frameworkProgram(finding);
   return [...(live === null ? [] : [live]), recordedProgram(finding)];
 }
 
@@ -77,40 +71,68 @@ function recordedProgram(finding: Finding): Program {
   return { text: lines.join('\n'), ends: 'with 1', says: wrongWord };
 }
 
-/** PyTorch against TensorFlow's kernel, which tfjs-node calls; null where that is not what was wrong, or can't be said. */
-function tensorflowProgram(finding: Finding): Program | null {
-  const { call, backend, mismatch, got } = finding;
-  if (backend.runtime !== 'node' || !backend.name.endsWith('-native') || finding.before.length > 0) return null;
-  if (call.operator.gradient !== null) return null;
-  const native = nativeCallOf(call.operator, normalSpec(call));
-  const expression = typeof native === 'string' ? null : tensorflowCall(native, call);
-  const refuses = mismatch.kind === 'acceptance' && got.kind === 'rejected';
-  if (expression === null || !(mismatch.kind === 'value' || refuses)) return null;
+/** PyTorch against the framework that a backend calls; null where the backend calls none, or it can't be said. */
+function frameworkProgram(finding: Finding): Program | null {
+  const { call, backend } = finding;
+  const framework = frameworkOf(backend.name);
+  if (framework === null || finding.before.length > 0 || finding.unstable) return null;
+  if (call.refusal !== null || call.operator.gradient !== null) return null;
+  const statements = framework.statements(call);
+  const end = endOf(finding, framework);
+  if (statements === null || end === null) return null;
+  const { title, env } = framework;
   const lines = [
-    ...head(finding, ['numpy', 'tensorflow'], ["TensorFlow's own kernel in Python, which tfjs-node calls as well."]),
-    'import os',
-    '',
-    '# Which kernels oneDNN replaces depends on the machine.',
-    'os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"',
+    ...head(finding, ['numpy', ...framework.packages(backend.version)], [framework.about]),
+    ...(Object.keys(env).length === 0 ? [] : ['import os', '']),
+    ...Object.entries(env).map(([key, value]) => `os.environ["${key}"] = "${value}"`),
     'import numpy as np',
-    'import tensorflow as tf',
     'import torch',
     'import torch.nn.functional as F',
+    ...framework.imports,
     '',
     ...operandLines(finding),
     '',
     `expected = ${torchCall(finding)}.numpy()`,
-    'print("PyTorch gives", expected, sep="\\n")',
-    ...(refuses ? ['# TensorFlow throws here.'] : []),
-    `given = ${expression}`,
-    'print("TensorFlow gives", given, sep="\\n")',
-    ...(refuses ? [] : judgement(finding, true)),
+    `print("PyTorch gives", ${isShort(wantedOf(finding)) ? 'expected, sep="\\n"' : 'expected.shape'})`,
+    ...(end.comment === null ? [] : [`# ${title} ${end.comment} here.`]),
+    ...statements,
+    `print("${title} gives", ${isShort(wantedOf(finding)) ? 'given, sep="\\n"' : 'given.shape'})`,
+    ...end.lines,
     '',
   ];
-  const text = lines.join('\n');
-  // The module of the errors that TensorFlow's kernels raise.
-  if (refuses) return { text, ends: 'with an error', says: 'errors_impl' };
-  return { text, ends: 'with 1', says: wrongWord };
+  return { text: lines.join('\n'), ends: end.ends, says: end.says };
+}
+
+/** What follows a framework's call, and how the program ends where it shows the failure. */
+function endOf(
+  finding: Finding,
+  framework: Framework,
+): (Omit<Program, 'text'> & { comment: string | null; lines: string[] }) | null {
+  const { mismatch, got } = finding;
+  switch (mismatch.kind) {
+    case 'value':
+      return { lines: judgement(finding, true), comment: null, ends: 'with 1', says: wrongWord };
+    case 'shape':
+      return { lines: shapeJudgement('given.shape'), comment: null, ends: 'with 1', says: wrongWord };
+    case 'acceptance': {
+      const says = got.kind === 'rejected' ? framework.exception(got.reason) : '';
+      return { lines: [], comment: 'raises an exception', ends: 'with an error', says };
+    }
+    case 'crash':
+      return { lines: [], comment: 'ends the process', ends: 'with an error', says: '' };
+    case 'timeout':
+      return { lines: [], comment: 'comes to no end', ends: 'never', says: '' };
+    default:
+      return null;
+  }
+}
+
+function shapeJudgement(got: string): string[] {
+  return [
+    `want, got = expected.shape, ${got}`,
+    `print(f"shape: wanted {want}, got {got}:", "right" if want == got else "${wrongWord}")`,
+    'raise SystemExit(0 if want == got else 1)',
+  ];
 }
 
 function refusal(finding: Finding, who: string): string[] {
@@ -136,12 +158,7 @@ function comparison(finding: Finding, who: string): string[] {
     return [...lines, ...given, ...shown, ...judgement(finding, isShort(got))];
   }
   if (mismatch.kind === 'shape' && got !== null) {
-    return [
-      ...lines,
-      `want, got = expected.shape, ${tuple(got.shape)}  # by ${who}`,
-      `print(f"shape: wanted {want}, got {got}:", "right" if want == got else "${wrongWord}")`,
-      'raise SystemExit(0 if want == got else 1)',
-    ];
+    return [...lines, ...shapeJudgement(`${tuple(got.shape)}  # by ${who}`)];
   }
   return [...lines, `print(${JSON.stringify(`${who}: ${mismatch.reason}: ${wrongWord}`)})`, 'raise SystemExit(1)'];
 }
@@ -157,35 +174,4 @@ function judgement({ call, mismatch }: Finding, isArray: boolean): string[] {
     `print(f"at ${at}: wanted {want}, got {got}:", "right" if right else "${wrongWord}")`,
     'raise SystemExit(0 if right else 1)',
   ];
-}
-
-/** tfjs's own call as TensorFlow's in Python, on and to arrays in PyTorch's layout; null where it has no such form. */
-function tensorflowCall(native: NativeCall, call: Call): string | null {
-  if (native.call === 'mirrorPad') return `tf.pad(x, ${rowsText(native.rows)}, mode="REFLECT").numpy()`;
-  if (native.call === 'pad') {
-    return `tf.pad(x, ${rowsText(native.rows)}, constant_values=${number(native.value)}).numpy()`;
-  }
-  const axes = native.strides.length;
-  const isFirst = 'first' in native && native.first.some(({ before, after }) => before !== 0 || after !== 0);
-  const ownAxes = call.tensors.weight!.shape.length - 2;
-  // tf.nn.conv1d takes no rows.
-  if (native.call === 'conv1d' && typeof native.pad !== 'string') return null;
-  if (isFirst || ownAxes !== axes || native.call === 'depthwiseConv2d' || typeof native.pad === 'number') return null;
-  const spatial = native.strides.map((_, i) => i + 2);
-  const x = `${call.addsBatch ? 'x[None]' : 'x'}.transpose(${[0, ...spatial, 1].join(', ')})`;
-  const w = `w.transpose(${[...spatial, 1, 0].join(', ')})`;
-  const inner = typeof native.pad === 'string' ? `"${native.pad.toUpperCase()}"` : rowsText(native.pad);
-  const around = (values: readonly number[]) => `[1, ${values.join(', ')}, 1]`;
-  const name = native.call.replace('Transpose', '_transpose');
-  const shape = 'outputShape' in native ? `[${native.outputShape.join(', ')}], ` : '';
-  const dilated = 'dilations' in native && native.dilations.some((dilation) => dilation > 1);
-  const dilations = dilated ? `, dilations=${around((native as NativeConvolution).dilations)}` : '';
-  const result = `tf.nn.${name}(${x}, ${w}, ${shape}${around(native.strides)}, ${inner}${dilations})`;
-  const biased = call.tensors.bias === undefined ? result : `(${result} + b)`;
-  const back = [0, axes + 1, ...spatial.map((axis) => axis - 1)];
-  return `${biased}.numpy().transpose(${back.join(', ')})${call.addsBatch ? '[0]' : ''}`;
-}
-
-function rowsText(rows: readonly (readonly number[])[]): string {
-  return `[${rows.map((row) => `[${row.join(', ')}]`).join(', ')}]`;
 }

@@ -1,17 +1,18 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { pythonPath, root } from '../../scripts/setup.mjs';
+import { root } from '../../scripts/setup.mjs';
 import { shownHere } from '../backends/here.ts';
 import { type Contender, Session } from '../campaign/session.ts';
 import { type Case, caseSchema, type InputName, type JsonNumber, type OpName, type Params } from '../core/case.ts';
-import { type KnownIssue, readKnownIssues } from '../store/knownIssues.ts';
+import { readKnownIssues } from '../store/knownIssues.ts';
 import { find, type Subject } from './find.ts';
 import type { Finding } from './finding.ts';
 import { type Language, languages, programsOf } from './programs.ts';
-import { shows } from './run.ts';
+import { environmentOf, runAtOnce } from './pythonAtOnce.ts';
+import { type End, isShownBy, link, packagesOf, run, shows } from './run.ts';
 
 /* Programs that are printed run as they stand, in a folder that has nothing but the packages that they say they want. */
 
@@ -188,17 +189,29 @@ const bugs: [fixture: string, kind: Subject['kind'], Case, before?: Case[]][] = 
   ],
 ];
 
-const modules = [...new Set(bugs.map(([name]) => join(root, `harness/campaign/fixtures/${name}.mjs`)))];
-/** Each program is a process that starts PyTorch: one of an issue's backends says as much as all. */
-function toldOf(issue: KnownIssue): string[] {
-  return shownHere(issue).slice(0, 1);
-}
-
-const builtIn = [...new Set([...issues.flatMap(toldOf), 'tfjs-cpu-native'])];
+/** One of an issue's backends says as much as all. */
+const known = issues.flatMap((issue) =>
+  shownHere(issue)
+    .slice(0, 1)
+    .map((backend) => ({ name: issue.id, backend, subject: { ...issue, kind: issue.kinds[0]! } })),
+);
+const ofBugs = bugs.map(([fixture, kind, testCase, before = []], i) => ({
+  name: `${i + 1}. what ${fixture} does wrong (${kind})`,
+  backend: fixture,
+  subject: { case: testCase, before, kind },
+}));
+const all = [...known, ...ofBugs];
 
 beforeAll(async () => {
+  const modules = [...new Set(bugs.map(([name]) => join(root, `harness/campaign/fixtures/${name}.mjs`)))];
+  const builtIn = [...new Set([...known.map(({ backend }) => backend), 'tfjs-cpu-native'])];
   session = await Session.open({ backends: [...builtIn, ...modules], caseTimeout_ms, cwd: root });
-}, 60_000);
+  for (const { name, subject, backend } of all) {
+    const finding = await find(subject, contenderNamed(backend), session.oracle);
+    if (typeof finding !== 'string') findings.set(name, finding);
+  }
+  await runPython([...findings.values()]);
+}, 240_000);
 afterAll(async () => {
   await session?.close();
   rmSync(folder, { recursive: true });
@@ -208,51 +221,36 @@ function contenderNamed(name: string): Contender {
   return session.contenders.find((one) => one.name === name)!;
 }
 
-async function findingOf(subject: Subject, backend: string): Promise<Finding> {
-  const finding = await find(subject, contenderNamed(backend), session.oracle);
-  if (typeof finding === 'string') throw new Error(finding);
-  return finding;
-}
+/** What was found of each of `all`. */
+const findings = new Map<string, Finding>();
 
-/** The packages that a program says it wants. */
-function packagesOf(text: string): string[] {
-  const words = /(?:npm|pip) install (.*)/.exec(text)![1]!.split(' ');
-  return words.map((word) => word.replace(/(?<=.)(@|==).*/, ''));
-}
+/** How programs in Python came to their end that ran in one process: those that leave it alive. */
+const ends = new Map<string, End>();
 
-let programs = 0;
-
-/** Runs a program by itself, with the packages that it wants and no others. */
-async function run(text: string, language: Language) {
-  programs += 1;
-  const own = join(folder, String(programs));
-  mkdirSync(own);
-  const env = { TF_CPP_MIN_LOG_LEVEL: '3', ...(language === 'python' ? {} : { TF_ENABLE_ONEDNN_OPTS: '0' }) };
-  const options = { cwd: own, reject: false, all: true, env } as const;
-  if (language === 'python') {
-    const imported = [...text.matchAll(/^import (\w+)/gm)].map(([, name]) => name);
-    const wanted = new Set(imported.filter((name) => name !== 'os'));
-    expect(new Set(packagesOf(text))).toEqual(wanted);
-    writeFileSync(join(own, 'repro.py'), text);
-    return execa(pythonPath(), ['repro.py'], options);
+async function runPython(all: readonly Finding[]): Promise<void> {
+  const byEnvironment = new Map<string, string[]>();
+  for (const finding of all) {
+    for (const { text, ends: how } of programsOf(finding, 'python')) {
+      if (how !== 'with 1' && finding.mismatch.kind !== 'acceptance') continue;
+      const environment = environmentOf(text);
+      byEnvironment.set(environment, [...(byEnvironment.get(environment) ?? []), text]);
+    }
   }
-  for (const name of packagesOf(text)) link(own, name);
-  // Modules that are neither imported nor compiled: it is JavaScript as it stands.
-  writeFileSync(join(own, 'repro.mjs'), text);
-  return execa(process.execPath, ['repro.mjs'], options);
-}
-
-function link(project: string, name: string): void {
-  const target = join(project, 'node_modules', name);
-  mkdirSync(dirname(target), { recursive: true });
-  symlinkSync(join(root, 'node_modules', name), target);
+  for (const texts of byEnvironment.values()) {
+    for (const [i, end] of (await runAtOnce(texts)).entries()) ends.set(texts[i]!, end);
+  }
 }
 
 /** The first of a finding's programs that shows it, which is the one that `repro` prints, and what came of it. */
 async function firstThatShows(finding: Finding, language: Language) {
-  for (const { text, says } of programsOf(finding, language)) {
-    const { exitCode, all } = await run(text, language);
-    if (exitCode !== 0 && all.includes(says)) return { text, all };
+  for (const program of programsOf(finding, language)) {
+    const { text } = program;
+    if (language === 'python') {
+      const imported = [...text.matchAll(/^import (\w+)/gm)].map(([, name]) => name);
+      expect(new Set(packagesOf(text))).toEqual(new Set(imported.filter((name) => name !== 'os')));
+    }
+    const end = ends.get(text) ?? (await run(text, language, 40_000));
+    if (isShownBy(program, end)) return { program, all: end.all };
   }
   throw new Error('no program shows it');
 }
@@ -260,45 +258,37 @@ async function firstThatShows(finding: Finding, language: Language) {
 const inTypeScript: string[] = [];
 
 describe.each(languages)('in %s', (language) => {
-  const known = issues.flatMap((issue) => toldOf(issue).map((backend) => [issue.id, backend, issue] as const));
+  test.each(known)('$name shows on $backend', async ({ name, backend, subject }) => {
+    const finding = findings.get(name)!;
+    const { program, all } = await firstThatShows(finding, language);
+    if (finding.mismatch.kind === 'value') expect(all).toMatch(/: wanted .*, got .*: WRONG/);
+    expect(program.text.split('\n').length).toBeLessThan(70);
+    if (language === 'typescript' && !program.text.startsWith('// @ts-nocheck')) inTypeScript.push(program.text);
+    // What the lowering does for a gradient, and over a dilated depth, is not what it prints.
+    const isTold = subject.case.op.includes('_grad_') || name === 'tfjs-wasm-nan-in-dilated-conv3d';
+    const runsIt = language === 'python' ? /^(tensorflow|jax|openvino)/ : /^(tfjs|onnxruntime)/;
+    if (runsIt.test(backend) && !isTold) expect(program.text).not.toContain('it is not run here');
+  });
 
-  test.each(known)(
-    '%s shows on %s',
-    async (_, backend, issue) => {
-      const finding = await findingOf({ ...issue, kind: issue.kinds[0]! }, backend);
-      const { text, all } = await firstThatShows(finding, language);
-      if (finding.mismatch.kind === 'value') expect(all).toMatch(/: wanted .*, got .*: WRONG/);
-      expect(text.split('\n').length).toBeLessThan(60);
-      if (language === 'typescript') inTypeScript.push(text);
-    },
-    60_000,
-  );
-
-  test.each(bugs)(
-    'what %s does wrong shows (%s)',
-    async (fixture, kind, testCase, before = []) => {
-      const finding = await findingOf({ case: testCase, before, kind }, fixture);
-      expect(finding.mismatch.kind).toBe(kind);
-      const { all } = await firstThatShows(finding, language);
-      expect(all).toContain('WRONG');
-      if (kind === 'value') {
-        const { want, got } = finding.mismatch.culprit!;
-        const digits = (value: number) => String(value).slice(0, 6);
-        expect(all).toMatch(new RegExp(`wanted ${digits(want)}.*got ${digits(got)}`));
-      }
-    },
-    60_000,
-  );
+  test.each(ofBugs)('$name shows', async ({ name, subject }) => {
+    const finding = findings.get(name)!;
+    expect(finding.mismatch.kind).toBe(subject.kind);
+    const { all } = await firstThatShows(finding, language);
+    expect(all).toContain('WRONG');
+    if (subject.kind === 'value') {
+      const { want, got } = finding.mismatch.culprit!;
+      const digits = (value: number) => String(value).slice(0, 6);
+      expect(all).toMatch(new RegExp(`wanted ${digits(want)}.*got ${digits(got)}`));
+    }
+  });
 });
 
 test('a program in TypeScript has right types', async () => {
   expect(inTypeScript.length).toBeGreaterThan(15);
   const project = join(folder, 'types');
   mkdirSync(project);
-  for (const name of ['@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-cpu', '@tensorflow/tfjs-backend-wasm']) {
-    link(project, name);
-  }
-  for (const name of ['@tensorflow/tfjs-node', '@types/node']) link(project, name);
+  for (const name of new Set(inTypeScript.flatMap(packagesOf))) link(project, name);
+  link(project, '@types/node');
   for (const [i, text] of inTypeScript.entries()) writeFileSync(join(project, `repro${i}.ts`), text);
   const compilerOptions = { strict: true, noEmit: true, skipLibCheck: true, types: ['node'], target: 'es2022' };
   const config = { compilerOptions: { ...compilerOptions, module: 'nodenext' } };
@@ -309,6 +299,7 @@ test('a program in TypeScript has right types', async () => {
 
 describe('one known issue', () => {
   const issue = issues.find(({ id }) => id === 'tfjs-wasm-conv3d-transpose')!;
+  const finding = () => findings.get(issue.id)!;
 
   test('on a runtime that is right there is nothing to show', async () => {
     const found = await find({ ...issue, kind: 'value' }, contenderNamed('tfjs-cpu-native'), session.oracle);
@@ -318,26 +309,28 @@ describe('one known issue', () => {
   test('the page shows the program as it is printed, and what it ends with', async () => {
     const page = readFileSync(join(root, 'docs/how-to/repro.md'), 'utf8');
     const block = (language: string) => new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'ms').exec(page)![1]!;
-    const finding = await findingOf({ ...issue, kind: 'value' }, 'tfjs-wasm-native');
-    const { text, all } = await firstThatShows(finding, 'typescript');
-    expect(block('ts')).toBe(text);
+    const { program, all } = await firstThatShows(finding(), 'typescript');
+    expect(block('ts')).toBe(program.text);
     expect(all.split('\n').at(-1)).toBe(block('text').trim());
-  }, 60_000);
+  });
 
   test('where nothing is wrong, the program says so', async () => {
-    const finding = await findingOf({ ...issue, kind: 'value' }, 'tfjs-wasm-native');
-    const [program] = programsOf(finding, 'typescript');
-    const { exitCode, all } = await run(program!.text.replaceAll('wasm', 'cpu'), 'typescript');
-    expect({ exitCode, all }).toMatchObject({ exitCode: 0, all: expect.stringContaining('got 1: right') });
-  }, 60_000);
+    const [program] = programsOf(finding(), 'typescript');
+    const { code, all } = await run(program!.text.replaceAll('wasm', 'cpu'), 'typescript', 40_000);
+    expect({ code, all }).toMatchObject({ code: 0, all: expect.stringContaining('got 1: right') });
+  });
 
   test('a program that does not show the failure is noticed', async () => {
-    const finding = await findingOf({ ...issue, kind: 'value' }, 'tfjs-wasm-native');
-    const [program] = programsOf(finding, 'typescript');
+    const [program] = programsOf(finding(), 'typescript');
     const mended = { ...program!, text: program!.text.replaceAll('wasm', 'cpu') };
     expect(await shows(program!, 'typescript', caseTimeout_ms)).toBe(true);
     expect(await shows(mended, 'typescript', caseTimeout_ms)).toBe(false);
-    const broken = { ...program!, text: 'throw new Error("nothing of the sort");' };
+    const broken = { ...program!, text: '// npm install none\nthrow new Error("nothing of the sort");' };
     expect(await shows(broken, 'typescript', caseTimeout_ms)).toBe(false);
-  }, 60_000);
+  });
+
+  test('in a Python of its own a program shows it as among others', async () => {
+    const [program] = programsOf(finding(), 'python');
+    expect(await shows(program!, 'python', caseTimeout_ms)).toBe(true);
+  });
 });

@@ -6,48 +6,16 @@ import { printedFunction } from '../lowering/print.ts';
 import { camelCase, list, number } from '../lowering/tfjsSource.ts';
 import { type Call, normalSpec } from '../operators/call.ts';
 import { callWords, nested, operandNames } from '../report/words.ts';
-import {
-  type Finding,
-  gotOf,
-  isShort,
-  type Program,
-  type RuntimeName,
-  titleOf,
-  wantedOf,
-  wrapped,
-  wrongWord,
-} from './finding.ts';
+import { releaseOf } from '../store/knownIssues.ts';
+import { type Finding, gotOf, isShort, type Program, titleOf, wantedOf, wrapped, wrongWord } from './finding.ts';
 import { type Written, writtenNative } from './nativeSource.ts';
+import { onnxStatements } from './onnxSource.ts';
+import { indented, type Runtime, type RuntimeName, runtimes } from './runtimes.ts';
 
 /*
- * Findings as TypeScript with TensorFlow.js and nothing else; what PyTorch gives is written in. The text is JavaScript as well: no
- * types need to be said.
+ * Findings as TypeScript with nothing but the library at fault, or with TensorFlow.js as a second opinion; what PyTorch gives is
+ * written in. The text is JavaScript as well: no types need to be said.
  */
-
-interface Runtime {
-  packages: readonly string[];
-  imports: string;
-  /** As tf.setBackend knows it. */
-  name: string;
-  /** What goes before the command that runs it. */
-  env: string;
-}
-
-const runtimes: Record<RuntimeName, Runtime> = {
-  cpu: withCore('cpu'),
-  wasm: withCore('wasm'),
-  node: {
-    packages: ['@tensorflow/tfjs-node'],
-    imports: "import * as tf from '@tensorflow/tfjs-node';",
-    name: 'tensorflow',
-    env: 'TF_ENABLE_ONEDNN_OPTS=0 ',
-  },
-};
-
-function withCore(name: string): Runtime {
-  const packages = ['@tensorflow/tfjs-core', `@tensorflow/tfjs-backend-${name}`];
-  return { packages, imports: `import * as tf from '${packages[0]}';\nimport '${packages[1]}';`, name, env: '' };
-}
 
 /** The release of TensorFlow.js that a program is written for where the finding's backend is none of its runtimes. */
 const release = '4.22.0';
@@ -55,28 +23,48 @@ const release = '4.22.0';
 /** The programs that may show a finding, the best first. */
 export function typescriptPrograms(finding: Finding): Program[] {
   const { runtime } = finding.backend;
-  // What the lowering does for a gradient is no printed function.
-  const isPrinted = runtime !== null && finding.call.operator.gradient === null;
-  const ways = !isPrinted ? [] : [nativeWay(finding), ...loweredWays(finding)];
-  const live = ways.filter((way) => way !== null).map((way) => liveProgram(finding, runtimes[runtime!], way));
+  // What is done for a gradient is no printed function, and no node.
+  if (runtime === null || finding.call.operator.gradient !== null) return [recordedProgram(finding)];
+  const live = waysOf(finding, runtime).map((way) => liveProgram(finding, runtimes[runtime], way));
   return [...live, recordedProgram(finding)];
 }
 
-/** How calls are written down. Null: a call that never got as far as tfjs. */
-type Way = (call: Call, name: string) => (Written & { functions: string }) | null;
+/** A call as it is written down. */
+interface WrittenCall {
+  /** Declarations that the statements need. */
+  functions: string;
+  /** What leaves the result in `y`. */
+  statements: string[];
+  /** PyTorch's result, with its axes in the order in which `y` has them. */
+  arranged(result: Tensor): Tensor;
+}
 
-function nativeWay({ backend }: Finding): Way | null {
-  if (!backend.name.endsWith('-native')) return null;
-  return (call) => {
-    if (call.refusal !== null) return null;
-    const native = nativeCallOf(call.operator, normalSpec(call));
-    return typeof native === 'string' ? null : { ...writtenNative(native, call), functions: '' };
-  };
+/** How calls are written down. Null: a call that never got as far as the library. */
+type Way = (call: Call, name: string) => WrittenCall | null;
+
+function waysOf(finding: Finding, runtime: RuntimeName): Way[] {
+  if (runtime.startsWith('onnxruntime')) return [onnxWay];
+  return finding.backend.name.endsWith('-native') ? [nativeWay] : loweredWays(finding);
+}
+
+function onnxWay(call: Call): WrittenCall | null {
+  if (call.refusal !== null) return null;
+  const arranged = (result: Tensor) => (call.addsBatch ? { ...result, shape: [1, ...result.shape] } : result);
+  return { functions: '', statements: onnxStatements(call), arranged };
+}
+
+function nativeWay(call: Call): WrittenCall | null {
+  if (call.refusal !== null) return null;
+  const native = nativeCallOf(call.operator, normalSpec(call));
+  return typeof native === 'string' ? null : tfjsCall(writtenNative(native, call), '');
+}
+
+function tfjsCall({ operands, expression, arranged }: Written, functions: string): WrittenCall {
+  return { functions, statements: [...operandLines(operands), `const y = ${expression};`], arranged };
 }
 
 /** Printed functions, by each route that a call has. */
-function loweredWays({ call, backend }: Finding): Way[] {
-  if (backend.name.endsWith('-native')) return [];
+function loweredWays({ call }: Finding): Way[] {
   const routes = call.operator.family === 'transposed convolution' ? (['pad', 'crop'] as const) : (['crop'] as const);
   const dilated = (call.normalised?.dilation as number[] | undefined)?.some((dilation) => dilation > 1) ?? false;
   return routes
@@ -84,16 +72,13 @@ function loweredWays({ call, backend }: Finding): Way[] {
     .map((route) => (one, name) => (one.strictOnly ? null : writtenLowered(one, name, route)));
 }
 
-function writtenLowered(call: Call, name: string, route?: 'pad' | 'crop'): Written & { functions: string } {
+function writtenLowered(call: Call, name: string, route?: 'pad' | 'crop'): WrittenCall {
   const operands = inputNames
     .filter((input) => call.tensors[input] !== undefined)
     .map((input) => ({ name: operandNames[input] as 'x', tensor: call.tensors[input]!, axes: '' }));
-  return {
-    functions: printedFunction(call, 'tfjs', { name, ...(route === undefined ? {} : { route }) }),
-    operands,
-    expression: `${camelCase(name)}(${operands.map((operand) => operand.name).join(', ')})`,
-    arranged: (result) => result,
-  };
+  const expression = `${camelCase(name)}(${operands.map((operand) => operand.name).join(', ')})`;
+  const functions = printedFunction(call, 'tfjs', { name, ...(route === undefined ? {} : { route }) });
+  return tfjsCall({ operands, expression, arranged: (result) => result }, functions);
 }
 
 /** A tensor's elements as a list, short where they are all the same. */
@@ -116,7 +101,7 @@ function nestedText({ data, shape }: Tensor): string {
   return nested(Array.from(data, toJsonNumber), shape);
 }
 
-function operandLines({ operands }: Written): string[] {
+function operandLines(operands: Written['operands']): string[] {
   return operands.map(({ name, tensor, axes }) => {
     const comment = axes === '' ? '' : ` // ${axes}`;
     return `const ${name} = ${tensorText(tensor, '  ')};${comment}`;
@@ -124,48 +109,33 @@ function operandLines({ operands }: Written): string[] {
 }
 
 /** A block for each call that has to run first. */
-function beforeLines(before: readonly Written[]): string[] {
+function beforeLines(before: readonly WrittenCall[], { y }: Runtime): string[] {
   if (before.length === 0) return [];
   return [
     '// Without this, in the same process, nothing is wrong.',
-    ...before.flatMap((one) => ['{', ...indented([...operandLines(one), `${one.expression}.dataSync();`]), '}']),
+    ...before.flatMap(({ statements }) => ['{', ...indented([...statements, `${y.elements};`]), '}']),
     '',
   ];
 }
 
-function indented(lines: readonly string[]): string[] {
-  return lines.map((line) => (line === '' ? '' : `  ${line.replaceAll('\n', '\n  ')}`));
-}
-
-function header(finding: Finding, runtime: Runtime, about: readonly string[]): string[] {
-  const { call, torch, backend } = finding;
-  const version = backend.runtime === null ? release : backend.version;
+function header(finding: Finding, { packages, env }: Runtime, version: string, about: readonly string[]): string[] {
+  const { call, torch } = finding;
   return [
     titleOf(finding),
     '',
-    `  npm install ${runtime.packages.map((name) => `${name}@${version}`).join(' ')}`,
-    `  ${runtime.env}npx tsx repro.ts`,
+    `  npm install ${packages(version).join(' ')}`,
+    `  ${env}npx tsx repro.ts`,
     '',
     `In PyTorch ${torch.replace(/\+.*/, '')}: ${callWords(call.case)}`,
     ...about,
   ].map((line) => `// ${line}`.trimEnd());
 }
 
-/** A program around the statements of its one function. `functions` lack types. */
+/** A program around functions and the statements that call them. */
 function programText(head: readonly string[], runtime: Runtime, functions: string, body: readonly string[]): string {
-  return [
-    ...(functions === '' ? [] : ['// @ts-nocheck']),
-    ...head,
-    runtime.imports,
-    '',
-    ...(functions === '' ? [] : [functions]),
-    'async function main() {',
-    ...indented([`await tf.setBackend('${runtime.name}');`, ...body]),
-    '}',
-    '',
-    'main();',
-    '',
-  ].join('\n');
+  const isTyped = runtime.isTyped && functions === '';
+  const frame = runtime.frame(functions, [...runtime.setUp, ...body]);
+  return [...(isTyped ? [] : ['// @ts-nocheck']), ...head, ...frame].join('\n');
 }
 
 /** Runs the call on the runtime that is wrong. */
@@ -179,27 +149,31 @@ function liveProgram(finding: Finding, runtime: Runtime, way: Way): Program {
     .map((one) => one.functions)
     .filter((text) => text !== '')
     .join('\n');
-  const { lines, ...ends } = verdictLines(finding, written);
-  const call = [...operandLines(written), `const y = ${written.expression};`, ...lines];
+  const { lines, ...ends } = verdictLines(finding, written, runtime);
+  const call = [...written.statements, ...lines];
   const body = finding.unstable ? ['for (let run = 1; run <= 10; run++) {', ...indented(call), '}'] : call;
-  const head = header(finding, runtime, []);
-  return { text: programText(head, runtime, functions, [...beforeLines(before), ...body]), ...ends };
+  const head = header(finding, runtime, releaseOf(finding.backend.version), []);
+  return { text: programText(head, runtime, functions, [...beforeLines(before, runtime), ...body]), ...ends };
 }
 
 /** What is said of `y`, and how the program ends where it shows the failure. */
-function verdictLines(finding: Finding, written: Written): Omit<Program, 'text'> & { lines: string[] } {
+function verdictLines(
+  finding: Finding,
+  written: WrittenCall,
+  { y }: Runtime,
+): Omit<Program, 'text'> & { lines: string[] } {
   const { mismatch, call, got } = finding;
   const wanted = wantedOf(finding);
   switch (mismatch.kind) {
     case 'crash':
-      return { lines: ['y.print();'], ends: 'with an error', says: '' };
+      return { lines: [y.print], ends: 'with an error', says: '' };
     case 'timeout':
-      return { lines: ['y.print();'], ends: 'never', says: '' };
+      return { lines: [y.print], ends: 'never', says: '' };
     case 'acceptance': {
       const reason = got.kind === 'rejected' ? got.reason : '';
       const lines = [
         `// It throws before this, and should give the shape ${list(wanted?.shape ?? [])}.`,
-        "console.log('no longer refused:', y.shape);",
+        `console.log('no longer refused:', ${y.shape});`,
       ];
       return { lines, ends: 'with an error', says: reason.slice(0, 40) };
     }
@@ -209,9 +183,9 @@ function verdictLines(finding: Finding, written: Written): Omit<Program, 'text'>
       const shown = isShort(wanted) ? [`// PyTorch gives ${nestedText(written.arranged(wanted))}.`] : [];
       return {
         lines: [
-          'y.print();',
+          y.print,
           ...shown,
-          `const [want, got] = [${number(culprit!.want)}, y.dataSync()[${at}]];`,
+          `const [want, got] = [${number(culprit!.want)}, ${y.elements}[${at}]];`,
           ...judgement(finding, `element ${at}`),
         ],
         ends: 'with 1',
@@ -222,7 +196,7 @@ function verdictLines(finding: Finding, written: Written): Omit<Program, 'text'>
       const property = mismatch.kind === 'dtype' ? 'dtype' : 'shape';
       const want = property === 'dtype' ? `'${call.spec.dtypes.input}'` : `'${written.arranged(wanted!).shape}'`;
       const lines = [
-        `const [want, got] = [${want}, String(y.${property})];`,
+        `const [want, got] = [${want}, String(${y[property]})];`,
         'const right = want === got;',
         ...ending(property),
       ];
@@ -232,7 +206,7 @@ function verdictLines(finding: Finding, written: Written): Omit<Program, 'text'>
 }
 
 /** Where an element of PyTorch's result lies in that of a call as it is written down. */
-function placeOf(written: Written, index: readonly number[], result: Tensor): number {
+function placeOf(written: WrittenCall, index: readonly number[], result: Tensor): number {
   const positions = Float64Array.from({ length: elementCount(result.shape) }, (_, i) => i);
   const arranged = written.arranged({ dtype: 'float64', shape: result.shape, data: positions });
   return arranged.data.indexOf(flatIndex(index, result.shape));
@@ -259,14 +233,7 @@ function recordedProgram(finding: Finding): Program {
   const isPrinted = !call.strictOnly && call.spec.dtypes.input !== 'float64' && call.operator.gradient === null;
   const written = !isPrinted ? null : writtenLowered(call, call.operator.name);
   const compute =
-    written === null
-      ? []
-      : [
-          ...operandLines(written),
-          `const y = ${written.expression};`,
-          "console.log('TensorFlow.js gives', y.shape);",
-          'y.print();',
-        ];
+    written === null ? [] : [...written.statements, "console.log('TensorFlow.js gives', y.shape);", 'y.print();'];
   const shown = [
     ...(isShort(wanted) ? [`// PyTorch gives ${nestedText(wanted)}.`] : []),
     ...(isShort(got) ? [`// ${backend.name} gave ${nestedText(got)}.`] : []),
@@ -279,7 +246,8 @@ function recordedProgram(finding: Finding): Program {
           `const [want, got] = [${number(culprit.want)}, ${number(culprit.got)}];`,
           ...judgement(finding, `at ${list(culprit.index)}`),
         ];
-  const head = header(finding, runtimes.cpu, [`What ${who} gave is written in: it is not run here.`]);
+  const version = backend.name.startsWith('tfjs-') ? releaseOf(backend.version) : release;
+  const head = header(finding, runtimes.cpu, version, [`What ${who} gave is written in: it is not run here.`]);
   return {
     text: programText(head, runtimes.cpu, written?.functions ?? '', [...compute, ...shown, ...end]),
     ends: 'with 1',

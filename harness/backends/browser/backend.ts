@@ -1,9 +1,10 @@
-import type { Backend } from '../../core/backend.ts';
+import type { Backend, GradientCall } from '../../core/backend.ts';
 import type { Inputs } from '../../core/case.ts';
 import { messageOf } from '../../core/errors.ts';
 import { toJsonParams } from '../../core/json.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import { supportedByTfjs } from '../tfjs.ts';
+import { supportedNatively } from '../tfjs-native.ts';
 import { startChromium } from './chromium.ts';
 import type { Answer, Page, Question, RuntimeName } from './note.ts';
 import { pack, unpack } from './parcel.ts';
@@ -20,7 +21,7 @@ const keptLines = 4;
  */
 export async function browserBackend(
   runtime: RuntimeName,
-  { flushesDenormals }: { flushesDenormals: boolean },
+  { flushesDenormals, isNative = false }: { flushesDenormals: boolean; isNative?: boolean },
 ): Promise<Backend> {
   const browser = await startChromium();
   let closing: Promise<unknown> | null = null;
@@ -52,7 +53,7 @@ export async function browserBackend(
   page.on('crash', () => die('the page crashed'));
   browser.on('disconnected', () => die('Chromium ended'));
 
-  const ready = await openSite(page, runtime)
+  const ready = await openSite(page, { runtime, isNative })
     .then(() => page.evaluate(() => (globalThis as unknown as Page).convdiffReady))
     .catch(async (error: unknown) => {
       await close();
@@ -72,17 +73,19 @@ export async function browserBackend(
     return results.output!;
   }
 
+  async function gradients({ op, params, by }: GradientCall, inputs: Inputs<Tensor>, gradOutput: Tensor) {
+    const tensors = { ...named(inputs), grad_output: gradOutput };
+    return { [by]: await ask({ op, params: toJsonParams(params), by }, tensors) };
+  }
+
   return {
-    name: `tfjs-${runtime}`,
+    name: `tfjs-${runtime}${isNative ? '-native' : ''}`,
     version: `${ready.version} on ${ready.adapter}`,
     strict: true,
     flushesDenormals,
-    supports: supportedByTfjs,
+    supports: isNative ? supportedNatively : supportedByTfjs,
     run: ({ op, params }, inputs) => ask({ op, params: toJsonParams(params), by: null }, named(inputs)),
-    async gradients({ op, params, by }, inputs, gradOutput) {
-      const tensors = { ...named(inputs), grad_output: gradOutput };
-      return { [by]: await ask({ op, params: toJsonParams(params), by }, tensors) };
-    },
+    ...(isNative ? {} : { gradients }),
     async dispose() {
       await close();
     },

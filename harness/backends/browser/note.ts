@@ -4,6 +4,12 @@ import type { OpName, Params } from '../../core/case.ts';
 /** A runtime of tfjs that a page may have. */
 export type RuntimeName = 'webgl' | 'webgpu';
 
+/** What a page is opened with: its runtime, and whether it calls tfjs's own functions with their own padding arguments. */
+export interface PageOptions {
+  runtime: RuntimeName;
+  isNative: boolean;
+}
+
 /** What the page is asked: the operator's result or, where `by` says by what, a gradient. Its parameters are as JSON has them. */
 export interface Question {
   op: OpName;

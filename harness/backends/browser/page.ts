@@ -4,6 +4,7 @@ import { messageOf } from '../../core/errors.ts';
 import { fromJsonParams } from '../../core/json.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import { tfjsBackend } from '../tfjs.ts';
+import { nativeBackend } from '../tfjs-native.ts';
 import type { Answer, Page, Question, Ready, RuntimeName } from './note.ts';
 import { type Parcel, pack, unpack } from './parcel.ts';
 
@@ -26,7 +27,8 @@ interface Runtime {
   lost(): string | null;
 }
 
-const backend = tfjsBackend('tfjs');
+const { searchParams } = new URL(import.meta.url);
+const backend = searchParams.has('native') ? nativeBackend('tfjs') : tfjsBackend('tfjs');
 let runtime: Runtime;
 
 async function start(name: RuntimeName): Promise<Ready> {
@@ -65,7 +67,6 @@ async function answer(question: string): Promise<string> {
   return pack(parcel).toBase64();
 }
 
-const { searchParams } = new URL(import.meta.url);
 const page: Page = {
   convdiffReady: start(searchParams.get('runtime') as RuntimeName),
   convdiffAnswer: answer,
