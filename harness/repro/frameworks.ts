@@ -117,8 +117,11 @@ function cropping(axes: readonly PadAxis[]): string {
   return list(places);
 }
 
+/** Where nothing is added, PyTorch takes what no int32 holds. */
 function fillValue(spec: Spec): string {
-  return number(storedValue(paddingValue(spec), spec.dtypes.input));
+  const { input } = spec.dtypes;
+  const value = storedValue(paddingValue(spec), input);
+  return number(input === 'int32' && !Number.isFinite(value) ? 0 : value);
 }
 
 /** One entry an axis. */
@@ -147,7 +150,8 @@ function tensorflow(oneDNN: '0' | '1'): Framework {
       // The printed function goes round what tf.pad does to the sign of a zero.
       if (isPad(call) && modeOf(spec) === 'constant') {
         const axes = dimensionsOf(spec);
-        const rows = list(added(axes).map(({ before, after }) => list([before, after])));
+        const ends = list(added(axes).map(({ before, after }) => list([before, after])));
+        const rows = axes.length === 0 ? 'np.zeros((0, 2), int)' : ends;
         return [`given = tf.pad(x, ${rows}, constant_values=${fillValue(spec)}).numpy()${cropping(axes)}`];
       }
       if (call.operator.outputShape(call.spec).includes(0)) return null;
