@@ -641,7 +641,9 @@ describe.concurrent('without an oracle that can be trusted nothing is said of an
   });
 
   test('doctor says so too', async () => {
-    const { exit, out } = await convdiff(['doctor'], { env: { CONVDIFF_PYTHON: '/nonexistent/python' } });
+    const { exit, out } = await convdiff(['doctor', 'reference'], {
+      env: { CONVDIFF_PYTHON: '/nonexistent/python' },
+    });
     expect(exit).toBe(3);
     expect(out).toMatch(/MISSING +oracle .*\/nonexistent\/python/);
     expect(out).toMatch(/→ .*CONVDIFF_PYTHON/);
@@ -1133,6 +1135,15 @@ describe.concurrent('what there is', () => {
     expect(out).toContain('setup tfjs-webgl');
     for (const name of ['oracle', ...defaults]) expect(out).toMatch(new RegExp(`^ok +${name} `, 'm'));
     expect(out).toMatch(/torch 2\.13\.0/);
+  });
+
+  test('doctor, of some backends', async () => {
+    const { exit, out } = await convdiff(['doctor', 'tfjs-cpu', 'torch-float32']);
+    expect(exit).toBe(0);
+    for (const name of ['oracle', 'tfjs-cpu', 'torch-float32']) expect(out).toMatch(new RegExp(`^ok +${name} `, 'm'));
+    expect(out).not.toMatch(/^ok +reference /m);
+    expect(out).not.toContain('OpenVINO');
+    expectComplaint(await convdiff(['doctor', 'caffe']), 2, 'unknown backend "caffe"', 'tfjs-cpu');
   });
 
   test('a backend that needs a browser, where there is none', async () => {

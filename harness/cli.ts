@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
-import { isSetupError } from '../scripts/setup.mjs';
+import { isSetupError, root } from '../scripts/setup.mjs';
 import { check } from './commands/check.ts';
 import { compare } from './commands/compare.ts';
 import { coverage } from './commands/coverage.ts';
@@ -26,6 +28,8 @@ import { languages } from './repro/programs.ts';
  *   3  the harness cannot work or cannot be trusted
  *   4  undecided: nothing was compared, a verdict is unknown, or fewer cases ran than were asked for
  */
+
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
 
 const exitUsage = 2;
 const exitHarness = 3;
@@ -74,6 +78,7 @@ function program(done: (exit: number) => void): Command {
   const convdiff = new Command('convdiff')
     .addHelpText('after', exitCodes)
     .description(description)
+    .version(version, '--version', 'the version of convdiff')
     .showHelpAfterError('(add --help for what there is)');
 
   running(convdiff.command('fuzz').description('draw cases, run them on all backends, shrink and save what disagrees'))
@@ -150,7 +155,8 @@ function program(done: (exit: number) => void): Command {
   convdiff
     .command('doctor')
     .description('what is installed and what is missing, with the remedy')
-    .action(async () => done(await doctor()));
+    .argument('[backend...]', 'which backends to start; without any, all')
+    .action(async (names: string[]) => done(await doctor(names)));
   convdiff
     .command('setup')
     .description('install what is missing')

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { pythonPath, root, venvPython } from '../../scripts/setup.mjs';
+import { UsageError } from '../core/errors.ts';
 import { nativeFeatures } from '../lowering/native.ts';
 import { type Call, normalSpec } from '../operators/call.ts';
 import type { Launch } from '../processes/channel.ts';
@@ -38,6 +39,17 @@ function pythonLaunch(name: string, file: string, interpreter: string, args: rea
 function python(framework: string, about: string, variant: string = framework): BuiltIn {
   const launch = pythonLaunch(variant, `${framework}_backend`, venvPython(), [variant]);
   return { name: variant, about, needs: [framework], launch };
+}
+
+/** Its convolutions are oneDNN's: one whose result is a single column is apart where there is a stride over it. */
+function onOneDNN(backend: BuiltIn): BuiltIn {
+  const isSingleColumn = (call: Call) => {
+    if (call.refusal !== null || call.operator.family !== 'convolution') return false;
+    const { params, shapes } = normalSpec(call);
+    const stride = (params.stride as number[]).at(-1)!;
+    return call.operator.outputShape(call.spec).at(-1) === 1 && stride > 1 && shapes.weight!.at(-1)! > 1;
+  };
+  return { ...backend, features: (call) => (isSingleColumn(call) ? ['single column'] : []) };
 }
 
 /** `oneDNN`: whether its kernels replace TensorFlow's own. */
@@ -102,15 +114,22 @@ export const builtIns: readonly BuiltIn[] = [
   nativeOnGpu(browser(javascript('tfjs-webgl-native', "as tfjs-webgl, with tfjs's own padding arguments"))),
   nativeOnGpu(browser(javascript('tfjs-webgpu-native', "as tfjs-webgpu, with tfjs's own padding arguments"))),
   tensorflow('tensorflow', "TensorFlow's Python, tf.nn with padding made explicit, its own kernels", false),
-  tensorflow('tensorflow-onednn', "as tensorflow, with oneDNN's kernels", true),
+  onOneDNN(tensorflow('tensorflow-onednn', "as tensorflow, with oneDNN's kernels", true)),
   python('jax', 'JAX, lax.conv_general_dilated'),
-  python('openvino', 'OpenVINO, a model of one operation'),
-  python('openvino', "as openvino, with crops as OpenVINO's own Pad takes them", 'openvino-native'),
+  onOneDNN(python('openvino', 'OpenVINO, a model of one operation')),
+  onOneDNN(python('openvino', "as openvino, with crops as OpenVINO's own Pad takes them", 'openvino-native')),
   javascript('onnxruntime-node', 'ONNX Runtime, a model of one node', ['onnxruntime-node']),
   javascript('onnxruntime-web', 'ONNX Runtime compiled to WebAssembly, a model of one node', ['onnxruntime-web']),
   torchFloat32('torch-float32', "PyTorch's own float32 kernels"),
   torchFloat32('torch-float32-onednn', "as torch-float32, with oneDNN's kernels"),
 ];
+
+/** Throws UsageError where there is none of that name. */
+export function builtInOf(name: string): BuiltIn {
+  const found = builtIns.find((one) => one.name === name);
+  if (found !== undefined) return found;
+  throw new UsageError(`unknown backend "${name}": there are ${builtIns.map((one) => one.name).join(', ')}`);
+}
 
 /** What a campaign runs where nobody says otherwise. */
 export const defaultBackends: readonly string[] = ['reference', 'tfjs-cpu', 'tfjs-wasm', 'tfjs-node'];

@@ -1,5 +1,5 @@
 import { status } from '../../scripts/setup.mjs';
-import { type BuiltIn, builtIns, oracleNeeds } from '../backends/index.ts';
+import { type BuiltIn, builtInOf, builtIns, oracleNeeds } from '../backends/index.ts';
 import { FrameworkOracle, oracleRemedy } from '../campaign/framework.ts';
 import { defaultCaseTimeout_ms } from '../campaign/session.ts';
 import { messageOf } from '../core/errors.ts';
@@ -52,11 +52,13 @@ function lengthOf({ length }: string): number {
 }
 
 /**
- * Says what is installed and what is missing, and starts all that can be started. Installs nothing. Returns the exit code: what only
- * one backend needs may be absent.
+ * Says what is installed and what is missing, and starts the oracle and the named backends, or all of them. Installs nothing. Returns
+ * the exit code: what only one backend needs may be absent.
  */
-export async function doctor(): Promise<number> {
-  const steps = status();
+export async function doctor(names: readonly string[]): Promise<number> {
+  const chosen = names.length === 0 ? builtIns : names.map(builtInOf);
+  const isWanted = (step: string) => chosen.some(({ needs }) => needs.includes(step));
+  const steps = status().filter(({ name, onDemand }) => !onDemand || isWanted(name));
   const lacking = (needs: readonly string[]) => steps.filter(({ name, done }) => needs.includes(name) && !done);
   const missing = (name: string): Finding => ({
     name,
@@ -71,7 +73,7 @@ export async function doctor(): Promise<number> {
     if (left.some(({ onDemand }) => !onDemand)) return missing(name);
     return { name, state: 'absent', detail: 'not installed', remedy: `run \`${setup} ${name}\`` };
   };
-  const width = Math.max(...[...steps.map(({ title }) => title), ...builtIns.map(({ name }) => name)].map(lengthOf));
+  const width = Math.max(...[...steps.map(({ title }) => title), ...chosen.map(({ name }) => name)].map(lengthOf));
   const findings: Finding[] = [];
   const say = (finding: Finding) => {
     const { name, state, detail, remedy: what } = finding;
@@ -80,10 +82,10 @@ export async function doctor(): Promise<number> {
     process.stdout.write(state === 'ok' ? `${line}\n` : `${line}\n         ${' '.repeat(width)}  → ${what}\n`);
   };
   for (const step of steps) say(installed(step));
-  // The oracle and all backends start, which takes seconds each: two at a time.
+  // The oracle and the backends start, which takes seconds each: two at a time.
   const waiting = [
     () => (lacking(oracleNeeds).length === 0 ? examineOracle() : Promise.resolve(missing('oracle'))),
-    ...builtIns.map((backend) => () => examine(backend)),
+    ...chosen.map((backend) => () => examine(backend)),
   ];
   for (let next = waiting.shift()?.(); next !== undefined; ) {
     const after = waiting.shift()?.();

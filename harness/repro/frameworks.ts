@@ -22,6 +22,8 @@ export interface Framework {
   packages(version: string): string[];
   /** What the name of the exception has in it where the backend gives this reason for a refusal. */
   exception(reason: string): string;
+  /** Whether the call can be written down also where PyTorch refuses it. */
+  isLax: boolean;
   /** What has to be set before it is imported. */
   env: Readonly<Record<string, string>>;
   /** Statements that import it and set it up; NumPy is there already. */
@@ -33,11 +35,15 @@ export interface Framework {
   statements(call: Call): readonly string[] | null;
 }
 
-function framework(title: string, name: string): Pick<Framework, 'title' | 'about' | 'packages' | 'exception'> {
+function framework(
+  title: string,
+  name: string,
+): Pick<Framework, 'title' | 'about' | 'packages' | 'exception' | 'isLax'> {
   return {
     title,
     about: `${title}, called as the backend calls it.`,
     packages: (version) => [`${name}==${version}`],
+    isLax: false,
     // The backends in oracles/ begin with it.
     exception: (reason) => reason.split(':')[0]!,
   };
@@ -51,6 +57,7 @@ const frameworks: Readonly<Record<string, Framework>> = {
     title: 'TensorFlow',
     about: "TensorFlow's own kernel in Python, which tfjs-node calls as well.",
     packages: () => ['tensorflow'],
+    isLax: false,
     // The module of the errors that TensorFlow's kernels raise.
     exception: () => 'errors_impl',
     env: { TF_ENABLE_ONEDNN_OPTS: '0' },
@@ -282,8 +289,9 @@ function openvinoConvolution(beginning: string, spec: Spec): string {
 
 function torch(oneDNN: boolean): Framework {
   return {
-    ...framework("PyTorch in the case's own dtype", 'torch'),
+    ...framework('PyTorch in float32', 'torch'),
     packages: () => [],
+    isLax: true,
     env: {},
     imports: ['torch.set_num_threads(1)'],
     statements(call) {

@@ -76,7 +76,7 @@ function frameworkProgram(finding: Finding): Program | null {
   const { call, backend } = finding;
   const framework = frameworkOf(backend.name);
   if (framework === null || finding.before.length > 0 || finding.unstable) return null;
-  if (call.refusal !== null || call.operator.gradient !== null) return null;
+  if ((call.refusal !== null && !framework.isLax) || call.operator.gradient !== null) return null;
   const statements = framework.statements(call);
   const end = endOf(finding, framework);
   if (statements === null || end === null) return null;
@@ -92,11 +92,10 @@ function frameworkProgram(finding: Finding): Program | null {
     '',
     ...operandLines(finding),
     '',
-    `expected = ${torchCall(finding)}.numpy()`,
-    `print("PyTorch gives", ${isShort(wantedOf(finding)) ? 'expected, sep="\\n"' : 'expected.shape'})`,
+    ...(call.refusal === null ? expectation(finding) : refused(finding)),
     ...(end.comment === null ? [] : [`# ${title} ${end.comment} here.`]),
     ...statements,
-    `print("${title} gives", ${isShort(wantedOf(finding)) ? 'given, sep="\\n"' : 'given.shape'})`,
+    `print("${title} gives", ${isShort(gotOf(finding)) ? 'given, sep="\\n"' : 'given.shape'})`,
     ...end.lines,
     '',
   ];
@@ -115,6 +114,10 @@ function endOf(
     case 'shape':
       return { lines: shapeJudgement('given.shape'), comment: null, ends: 'with 1', says: wrongWord };
     case 'acceptance': {
+      if (finding.call.refusal !== null) {
+        const lines = [`raise SystemExit("${framework.title} takes it: ${wrongWord}")`];
+        return { lines, comment: null, ends: 'with 1', says: wrongWord };
+      }
       const says = got.kind === 'rejected' ? framework.exception(got.reason) : '';
       return { lines: [], comment: 'raises an exception', ends: 'with an error', says };
     }
@@ -135,23 +138,35 @@ function shapeJudgement(got: string): string[] {
   ];
 }
 
-function refusal(finding: Finding, who: string): string[] {
+/** What PyTorch gives, in `expected`. */
+function expectation(finding: Finding): string[] {
+  return [
+    `expected = ${torchCall(finding)}.numpy()`,
+    `print("PyTorch gives", ${isShort(wantedOf(finding)) ? 'expected, sep="\\n"' : 'expected.shape'})`,
+  ];
+}
+
+/** That PyTorch refuses the call, in a block that goes on. */
+function refused(finding: Finding): string[] {
   return [
     'try:',
     `    print("PyTorch gives", ${torchCall(finding)})`,
     'except Exception as error:',
     '    print("PyTorch refuses:", error)',
+  ];
+}
+
+function refusal(finding: Finding, who: string): string[] {
+  return [
+    ...refused(finding),
     `    raise SystemExit(${JSON.stringify(`${who}: ${finding.mismatch.reason}: ${wrongWord}`)})`,
   ];
 }
 
 function comparison(finding: Finding, who: string): string[] {
   const { mismatch } = finding;
-  const [wanted, got] = [wantedOf(finding), gotOf(finding)];
-  const lines = [
-    `expected = ${torchCall(finding)}.numpy()`,
-    `print("PyTorch gives", ${isShort(wanted) ? 'expected, sep="\\n"' : 'expected.shape'})`,
-  ];
+  const got = gotOf(finding);
+  const lines = expectation(finding);
   if (mismatch.culprit !== null) {
     const given = [`given = ${isShort(got) ? arrayText(got) : number(mismatch.culprit.got)}  # by ${who}`];
     const shown = isShort(got) ? [`print(${JSON.stringify(`${who} gave`)}, given, sep="\\n")`] : [];
