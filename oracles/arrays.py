@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -96,7 +95,7 @@ def padded(pad: Callable[[Any, list[tuple[int, int]], str, float], Any], params:
     value = params["value"]
     if dtype == "int32":
         # Where it is no number that an int32 holds, nothing is added.
-        value = int(value) if math.isfinite(value) else 0
+        value = int(value) if -(2**31) <= value < 2**31 else 0
     if mode == "circular":
         # Round and round what is left.
         return pad(x[kept(widths, tuple(x.shape))], added(widths), mode, value)

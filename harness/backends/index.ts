@@ -78,13 +78,14 @@ function native(backend: BuiltIn): BuiltIn {
   return { ...backend, features };
 }
 
-/** It runs in a page of a browser, where a shape that is new takes seconds on a busy machine: shaders are compiled for it. */
+/** It compiles something for each shape that is new, which takes seconds on a busy machine. */
+function compiling(backend: BuiltIn): BuiltIn {
+  return { ...backend, launch: { ...backend.launch, leastTimeout_ms: 20_000 } };
+}
+
+/** It runs in a page of a browser. */
 function browser(backend: BuiltIn): BuiltIn {
-  return {
-    ...backend,
-    needs: ['chromium'],
-    launch: { ...backend.launch, leastTimeout_ms: 20_000 },
-  };
+  return { ...compiling(backend), needs: ['chromium'] };
 }
 
 /** As `native`. Tensors with more than four axes, the batch among them, are apart: on a GPU, not all of tfjs's shaders know them. */
@@ -115,7 +116,7 @@ export const builtIns: readonly BuiltIn[] = [
   nativeOnGpu(browser(javascript('tfjs-webgpu-native', "as tfjs-webgpu, with tfjs's own padding arguments"))),
   tensorflow('tensorflow', "TensorFlow's Python, tf.nn with padding made explicit, its own kernels", false),
   onOneDNN(tensorflow('tensorflow-onednn', "as tensorflow, with oneDNN's kernels", true)),
-  python('jax', 'JAX, lax.conv_general_dilated'),
+  compiling(python('jax', 'JAX, lax.conv_general_dilated')),
   onOneDNN(python('openvino', 'OpenVINO, a model of one operation')),
   onOneDNN(python('openvino', "as openvino, with crops as OpenVINO's own Pad takes them", 'openvino-native')),
   javascript('onnxruntime-node', 'ONNX Runtime, a model of one node', ['onnxruntime-node']),

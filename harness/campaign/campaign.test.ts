@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { root } from '../../scripts/setup.mjs';
-import type { OpName } from '../core/case.ts';
+import { type Case, caseSchema, type OpName } from '../core/case.ts';
+import type { KnownIssue } from '../store/knownIssues.ts';
 import { Store } from '../store/store.ts';
 import { Campaign, type CampaignOptions, type CampaignResult } from './campaign.ts';
 import { replayOn } from './replay.ts';
@@ -193,5 +194,33 @@ describe('a campaign', () => {
     await session.close();
     expect(result.tallies.get('segfaults')).toMatchObject({ benched: true });
     expect(result.tallies.get('reference')).toMatchObject({ benched: false, agree: 1024 });
+  });
+
+  it('goes on with a backend that dies of what is known', async () => {
+    const maxDeaths = 5;
+    const backends = [join(fixtures, 'exits-seldom.mjs')];
+    const session = await Session.open({ backends, caseTimeout_ms, cwd: root, maxDeaths });
+    const known: KnownIssue = {
+      schema: 'convdiff/known-issue@1',
+      id: 'exits-seldom',
+      title: 'it exits',
+      ops: both,
+      backends: ['exits-seldom'],
+      versions: [session.contenders[0]!.version],
+      kinds: ['crash'],
+      features: [],
+      without: [],
+      explanation: '',
+      upstream: null,
+      case: { schema: caseSchema, op: 'conv1d', params: {}, inputs: {} as Case['inputs'] },
+      before: [],
+    };
+    const campaign = campaignOf({ session, store: new Store(folder), seed: 1, runs: 6144, knownIssues: [known] });
+    const result = await campaign.run();
+    await session.close();
+    const tally = result.tallies.get('exits-seldom')!;
+    expect(tally.mismatch).toBeGreaterThan(maxDeaths);
+    expect(tally).toMatchObject({ benched: false });
+    expect(result.findings.every(({ knownIssue }) => knownIssue === known)).toBe(true);
   });
 });

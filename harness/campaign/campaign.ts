@@ -1,6 +1,7 @@
 import { unsteadiness } from '../compare/repeat.ts';
 import type { OpName } from '../core/case.ts';
 import { HarnessError } from '../core/errors.ts';
+import type { MismatchKind } from '../core/verdict.ts';
 import { type Call, prepare } from '../operators/call.ts';
 import type { Request } from '../processes/runner.ts';
 import { type Counterexample, counterexampleSchema, elementsOf, originOf } from '../store/counterexample.ts';
@@ -219,7 +220,7 @@ export class Campaign {
   async #lookInto(drawn: Drawn, { contender, before, past }: Judgement, mismatch: Mismatch): Promise<void> {
     const lock = lockOf(drawn.call, contender.name, mismatch);
     const features = featuresOf(drawn.call, contender.name, mismatch);
-    const alike = this.#findings.some(
+    const alike = this.#findings.find(
       (finding) =>
         lockOf(finding.failure.call, contender.name, finding.failure.mismatch) === lock &&
         finding.counterexample.backend === contender.name &&
@@ -227,8 +228,9 @@ export class Campaign {
     );
     const shrinks = this.#shrinks.get(lock) ?? 0;
     const { aborted } = this.#options.signal;
+    if (alike !== undefined) this.#forgive(contender, mismatch.kind, alike.knownIssue);
     // Who wants to leave gets one case of each kind, not every one that is alike but can't be seen to be before it is shrunk.
-    if (alike || shrinks >= (aborted ? 1 : maxShrinks)) return;
+    if (alike !== undefined || shrinks >= (aborted ? 1 : maxShrinks)) return;
     this.#shrinks.set(lock, shrinks + 1);
     this.#options.onProgress(
       this.#progress(`shrinking a ${mismatch.kind} of ${contender.name} in ${drawn.call.case.op}`),
@@ -257,11 +259,17 @@ export class Campaign {
     const { signature, op, backend, kind } = counterexample;
     const recognisable = { op, backend, kind, version: contender.version, features };
     const knownIssue = recognise(this.#options.knownIssues, recognisable);
+    this.#forgive(contender, kind, knownIssue);
     const file = knownIssue === null ? this.#options.store.save(counterexample) : null;
     if (this.#findings.some((finding) => finding.counterexample.signature === signature)) return;
     const finding = { counterexample, file, features, failure, knownIssue };
     this.#findings.push(finding);
     this.#options.onFinding(finding);
+  }
+
+  /** A backend is not left out for deaths of which all is known. */
+  #forgive({ runner }: Contender, kind: MismatchKind, knownIssue: KnownIssue | null): void {
+    if (knownIssue !== null && (kind === 'crash' || kind === 'timeout')) runner.forgive();
   }
 
   #counterexample(drawn: Drawn, contender: Contender, failure: Failure, shrunk: boolean): Counterexample {

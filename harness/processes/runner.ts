@@ -114,6 +114,11 @@ export class Runner {
     return this.#channel?.pid;
   }
 
+  /** Counts a death less: one that is no news. */
+  forgive(): void {
+    if (this.#stopped === null && this.deaths > 0) this.deaths -= 1;
+  }
+
   /** Runs one request. Throws Benched once the process has died too often. */
   run(request: Request): Promise<Answer> {
     if (this.#stopped !== null) return Promise.reject(this.#stopped);

@@ -128,7 +128,8 @@ function cropping(axes: readonly PadAxis[]): string {
 function fillValue(spec: Spec): string {
   const { input } = spec.dtypes;
   const value = storedValue(paddingValue(spec), input);
-  return number(input === 'int32' && !Number.isFinite(value) ? 0 : value);
+  const isHeld = input !== 'int32' || (value | 0) === value;
+  return number(isHeld ? value : 0);
 }
 
 /** One entry an axis. */
