@@ -87,6 +87,7 @@ function program(done: (exit: number) => void): Command {
     .option('--runs <n>', 'stop after so many cases (default: 10000 where there is no --time)')
     .option('--time <duration>', 'stop after so long, such as 90s or 10m')
     .option('--seed <n>', 'where drawing begins (default: at random, printed first)')
+    .option('--shard <i/n>', 'only this part of the campaign, such as 2/5; all parts with one seed are the whole')
     .option('--store <folder>', 'where counterexamples are saved (default: reports/counterexamples)')
     .action(async (options) => done(await fuzz(options)));
 

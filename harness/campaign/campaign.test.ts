@@ -6,7 +6,7 @@ import { root } from '../../scripts/setup.mjs';
 import { type Case, caseSchema, type OpName } from '../core/case.ts';
 import type { KnownIssue } from '../store/knownIssues.ts';
 import { Store } from '../store/store.ts';
-import { Campaign, type CampaignOptions, type CampaignResult } from './campaign.ts';
+import { Campaign, type CampaignOptions, type CampaignResult, type Shard } from './campaign.ts';
 import { replayOn } from './replay.ts';
 import { Session } from './session.ts';
 
@@ -194,6 +194,29 @@ describe('a campaign', () => {
     await session.close();
     expect(result.tallies.get('segfaults')).toMatchObject({ benched: true });
     expect(result.tallies.get('reference')).toMatchObject({ benched: false, agree: 1024 });
+  });
+
+  it('is all of its shards together', async () => {
+    const backends = [join(fixtures, 'last-element.mjs'), 'reference'];
+    const session = await Session.open({ backends, caseTimeout_ms, cwd: root, oracle: 'reference' });
+    const run = async (name: string, shard?: Shard) => {
+      const store = new Store(join(folder, name));
+      store.checkWritable();
+      const campaign = campaignOf({ session, store, seed: 5, runs: 1500, ...(shard === undefined ? {} : { shard }) });
+      const { cases, tallies, findings } = await campaign.run();
+      const found = findings.map(({ counterexample: { found: at } }) => at.batch);
+      return { cases, mismatch: tallies.get('last-element')!.mismatch, found };
+    };
+    const whole = await run('whole');
+    const shards = await Promise.all([0, 1, 2].map((index) => run(`shard ${index}`, { index, count: 3 })));
+    await session.close();
+    const sum = (what: 'cases' | 'mismatch') => shards.reduce((all, one) => all + one[what], 0);
+    expect(whole.cases).toBe(1500);
+    expect([sum('cases'), sum('mismatch')]).toEqual([whole.cases, whole.mismatch]);
+    for (const [index, { found, mismatch }] of shards.entries()) {
+      expect(mismatch).toBeGreaterThan(0);
+      expect(found.every((batch) => batch % 3 === index)).toBe(true);
+    }
   });
 
   it('goes on with a backend that dies of what is known', async () => {

@@ -27,6 +27,8 @@ export interface CampaignOptions {
   runs: number | null;
   /** The time to go on drawing, or null for no limit. */
   time_ms: number | null;
+  /** The part that it takes of the campaign; all where it is left out. */
+  shard?: Shard;
   store: Store;
   knownIssues: readonly KnownIssue[];
   signal: AbortSignal;
@@ -34,6 +36,14 @@ export interface CampaignOptions {
   onProgress(progress: Progress): void;
   onFinding(finding: Finding): void;
 }
+
+/** Every `count`-th batch, from batch `index` on, which is below `count`: all shards together are the campaign, each batch in one of them. */
+export interface Shard {
+  index: number;
+  count: number;
+}
+
+const whole: Shard = { index: 0, count: 1 };
 
 /** Where a campaign stands. */
 export interface Progress {
@@ -140,19 +150,22 @@ export class Campaign {
   }
 
   async #batches(): Promise<CampaignResult['end']> {
-    let next = 0;
+    const { index, count } = this.#options.shard ?? whole;
+    let next = index;
     let end: CampaignResult['end'] | null = null;
     for (;;) {
       while (end === null && this.#underWay.length < batchesAhead) {
         end = this.#isOver(next);
-        if (end === null) this.#underWay.push(this.#startBatch(next++));
+        if (end !== null) continue;
+        this.#underWay.push(this.#startBatch(next));
+        next += count;
       }
       const oldest = this.#underWay[0];
       if (oldest === undefined) return end!;
-      const whole = await unlessAborted(oldest.whole, this.#options.signal);
-      if (whole === null) return 'interrupted';
+      const batch = await unlessAborted(oldest.whole, this.#options.signal);
+      if (batch === null) return 'interrupted';
       this.#underWay.shift();
-      await this.#take(whole);
+      await this.#take(batch);
       if (this.#options.signal.aborted) return 'interrupted';
     }
   }
@@ -233,7 +246,7 @@ export class Campaign {
     if (alike !== undefined || shrinks >= (aborted ? 1 : maxShrinks)) return;
     this.#shrinks.set(lock, shrinks + 1);
     this.#options.onProgress(
-      this.#progress(`shrinking a ${mismatch.kind} of ${contender.name} in ${drawn.call.case.op}`),
+      this.#progress(`shrinking what ${contender.name} does in ${drawn.call.case.op} (${mismatch.kind})`),
     );
 
     const asItStands: Failure = { call: drawn.call, mismatch, before: before.map((request) => request.case) };

@@ -101,6 +101,16 @@ const vocabulary: Record<string, Record<string, readonly string[]>> = {
 /** A key for what only one backend's calls have; its class is then `yes`. */
 const featurePrefix = 'feature ';
 
+/** Features of backends that are no words by themselves. */
+const featureWords: Readonly<Record<string, string>> = {
+  'as number': 'padding passed as a number',
+  'as rows': 'padding passed as rows',
+  'as same': "padding passed as 'same'",
+  'uneven axes': 'axes that differ in stride or span',
+  'unreached end': 'an end that SAME does not reach',
+  'single column': 'a result of one column',
+};
+
 /** Whether all windows meet the input, some, or none. */
 function windowsClass({ operator, spec }: Call): string {
   const taps = operator.rounding!.taps(spec);
@@ -146,9 +156,11 @@ export function conditionsOf(operator: Operator, described: readonly Classes[]):
       })
       .filter(({ classes }) => classes.length > 0 && classes.length !== all?.length);
   });
-  const own = [...seen].filter((key) => key.startsWith(featurePrefix));
-  return [
-    ...known,
-    ...own.map((key) => ({ words: key.slice(featurePrefix.length), dimension: key, classes: ['yes'], ofSight: false })),
-  ];
+  const own = [...seen]
+    .filter((key) => key.startsWith(featurePrefix))
+    .map((key) => {
+      const feature = key.slice(featurePrefix.length);
+      return { words: featureWords[feature] ?? feature, dimension: key, classes: ['yes'], ofSight: false };
+    });
+  return [...known, ...own];
 }

@@ -1,5 +1,5 @@
 import { relative, resolve } from 'node:path';
-import { Campaign, type CampaignResult, type Finding, type Progress } from '../campaign/campaign.ts';
+import { Campaign, type CampaignResult, type Finding, type Progress, type Shard } from '../campaign/campaign.ts';
 import { totalsOf } from '../campaign/tally.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Report } from '../report/report.ts';
@@ -15,6 +15,7 @@ import {
   knownIssuesFolder,
   opsOf,
   seedOf,
+  shardOf,
   storeOf,
   workingFolder,
 } from './options.ts';
@@ -25,6 +26,7 @@ export interface FuzzOptions extends CommonOptions {
   runs?: string;
   time?: string;
   seed?: string;
+  shard?: string;
   store?: string;
 }
 
@@ -44,17 +46,17 @@ function budgetOf({ runs, time }: FuzzOptions): Budget {
   };
 }
 
-function budgetWords({ runs, time_ms }: Budget): string {
+function budgetWords({ runs, time_ms }: Budget, { index, count }: Shard): string {
   const parts = [
     ...(runs === null ? [] : [`${groupDigits(runs)} cases`]),
     ...(time_ms === null ? [] : [durationWords(time_ms / 1000)]),
   ];
-  return parts.join(' or ');
+  return `${parts.join(' or ')}${count === 1 ? '' : `, shard ${index + 1} of ${count}`}`;
 }
 
-/** How much of the budget is used up, from 0 to 1. */
-function shareOf({ cases, seconds }: Progress, { runs, time_ms }: Budget): number {
-  const ofRuns = runs === null ? 0 : cases / runs;
+/** How much of the budget is used up, from 0 to 1; a shard has its part of the cases to run. */
+function shareOf({ cases, seconds }: Progress, { runs, time_ms }: Budget, { count }: Shard): number {
+  const ofRuns = runs === null ? 0 : (count * cases) / runs;
   const ofTime = time_ms === null ? 0 : (seconds * 1000) / time_ms;
   return Math.min(1, Math.max(ofRuns, ofTime));
 }
@@ -67,6 +69,7 @@ export async function fuzz(options: FuzzOptions): Promise<number> {
   }
   const ops = opsOf(options.op, options.gradients);
   const seed = seedOf(options);
+  const shard = shardOf(options);
   const budget = budgetOf(options);
   const caseTimeout_ms = caseTimeoutOf_ms(options);
   const store = storeOf(options, cwd);
@@ -82,16 +85,17 @@ export async function fuzz(options: FuzzOptions): Promise<number> {
     { report, format: options.format, seed },
     async (session) => {
       const names = session.contenders.map(({ name }) => name);
-      report.begin(seed, ops, names, budgetWords(budget));
+      report.begin(seed, ops, names, budgetWords(budget, shard));
       const campaign = new Campaign({
         session,
         ops,
         seed,
         ...budget,
+        shard,
         store,
         knownIssues,
         signal,
-        onProgress: (progress) => report.progress(progress, shareOf(progress, budget)),
+        onProgress: (progress) => report.progress(progress, shareOf(progress, budget, shard)),
         onFinding: (finding) => report.finding(finding),
       });
       return finish(await campaign.run(), report, budget);

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { root } from '../../scripts/setup.mjs';
 import { defaultBackends } from '../backends/index.ts';
 import { programPrefix } from '../backends/source.ts';
+import type { Shard } from '../campaign/campaign.ts';
 import { defaultCaseTimeout_ms } from '../campaign/session.ts';
 import type { OpName } from '../core/case.ts';
 import { UsageError } from '../core/errors.ts';
@@ -60,6 +61,18 @@ export function unknownOperator(name: string): UsageError {
 /** The campaign's seed; where nobody gives one, it is drawn. Throws UsageError. */
 export function seedOf({ seed }: { seed?: string }): number {
   return seed === undefined ? randomInt(2 ** 31) : integerOf('--seed', seed, Number.MIN_SAFE_INTEGER);
+}
+
+/** A shard as `2/5`, the second of five. Throws UsageError. */
+export function shardOf({ shard, seed }: { shard?: string; seed?: string }): Shard {
+  if (shard === undefined) return { index: 0, count: 1 };
+  const parsed = /^(\d+)\/(\d+)$/.exec(shard.trim());
+  const [index, count] = [Number(parsed?.[1]) - 1, Number(parsed?.[2])];
+  if (parsed === null || index < 0 || index >= count || !Number.isSafeInteger(count)) {
+    throw new UsageError(`--shard must be which one of how many, such as 2/5: got "${shard}"`);
+  }
+  if (seed === undefined) throw new UsageError('--shard wants a --seed, the same for all shards');
+  return { index, count };
 }
 
 /** A whole number. Throws UsageError. */
