@@ -219,6 +219,19 @@ describe('a campaign', () => {
     }
   });
 
+  it('ends in the middle of a batch where time is up, and goes on from there', async () => {
+    const backends = [join(fixtures, 'slow.mjs')];
+    const session = await Session.open({ backends, caseTimeout_ms, cwd: root, oracle: 'reference' });
+    const store = new Store(folder);
+    const first = await campaignOf({ session, store, seed: 5, runs: 256, from: 7 }).run();
+    expect(first).toMatchObject({ end: 'runs', cases: 256, next: 8 });
+    const cut = await campaignOf({ session, store, seed: 5, time_ms: 1000, from: 8 }).run();
+    expect(cut).toMatchObject({ end: 'time', next: 8 });
+    expect(cut.cases).toBeGreaterThan(0);
+    expect(cut.cases).toBeLessThan(256);
+    await session.close();
+  });
+
   it('goes on with a backend that dies of what is known', async () => {
     const maxDeaths = 5;
     const backends = [join(fixtures, 'exits-seldom.mjs')];

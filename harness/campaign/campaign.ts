@@ -18,6 +18,8 @@ import type { Failure } from './trial.ts';
 const batchesAhead = 2;
 /** Failures of one operator, backend and kind are shrunk so often at most; the rest is counted. */
 const maxShrinks = 8;
+/** So long after its time is up, what fails is saved as it stands. */
+const grace_ms = 1000;
 
 export interface CampaignOptions {
   session: Session;
@@ -29,6 +31,8 @@ export interface CampaignOptions {
   time_ms: number | null;
   /** The part that it takes of the campaign; all where it is left out. */
   shard?: Shard;
+  /** The first batch, of which `runs` counts the cases; 0 where it is left out. */
+  from?: number;
   store: Store;
   knownIssues: readonly KnownIssue[];
   signal: AbortSignal;
@@ -71,19 +75,24 @@ export interface CampaignResult extends Progress {
   end: 'runs' | 'time' | 'interrupted' | 'no backend left' | 'no oracle';
   /** Why there is no oracle any more. */
   failure: HarnessError | null;
+  /** The first batch of its shard that has not run to its end. */
+  next: number;
 }
 
-/** What the promise gives, or null where someone wants to leave before. */
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | null> {
+/** What the promise gives, or null where someone wants to leave before, or so much time has passed. */
+async function unlessOver<T>(promise: Promise<T>, signal: AbortSignal, left_ms: number): Promise<T | null> {
   if (signal.aborted) return null;
   let leave = () => {};
-  const aborted = new Promise<null>((resolve) => {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<null>((resolve) => {
     leave = () => resolve(null);
     signal.addEventListener('abort', leave, { once: true });
+    if (Number.isFinite(left_ms)) timer = setTimeout(leave, left_ms);
   });
   try {
-    return await Promise.race([promise, aborted]);
+    return await Promise.race([promise, over]);
   } finally {
+    clearTimeout(timer);
     signal.removeEventListener('abort', leave);
   }
 }
@@ -99,6 +108,7 @@ interface Drawn {
 
 /** A batch that is being run, and those of its cases that have all their verdicts. */
 interface UnderWay {
+  batch: number;
   whole: Promise<Drawn[]>;
   judged: Drawn[];
 }
@@ -125,11 +135,18 @@ export class Campaign {
   readonly #findings: Finding[] = [];
   readonly #shrinks = new Map<string, number>();
   readonly #started_ms = performance.now();
+  /** When its time is up, on performance.now's clock. */
+  readonly #end_ms: number;
   readonly #underWay: UnderWay[] = [];
   #cases = 0;
+  #next: number;
 
   constructor(options: CampaignOptions) {
     this.#options = options;
+    this.#end_ms = this.#started_ms + (options.time_ms ?? Number.POSITIVE_INFINITY);
+    const { index, count } = options.shard ?? whole;
+    const from = options.from ?? 0;
+    this.#next = from + ((((index - from) % count) + count) % count);
     for (const { name } of options.session.contenders) this.#tallies.set(name, emptyTally());
   }
 
@@ -143,45 +160,48 @@ export class Campaign {
       end = 'no oracle';
       failure = error;
     }
-    if (end === 'interrupted' || end === 'no oracle') {
-      for (const { judged } of this.#underWay.splice(0)) await this.#take(judged);
-    }
-    return { ...this.#progress(null), seed: this.#options.seed, findings: this.#findings, end, failure };
+    const next = this.#underWay[0]?.batch ?? this.#next;
+    for (const { judged } of this.#underWay.splice(0)) await this.#take(judged);
+    return { ...this.#progress(null), seed: this.#options.seed, findings: this.#findings, end, failure, next };
   }
 
   async #batches(): Promise<CampaignResult['end']> {
-    const { index, count } = this.#options.shard ?? whole;
-    let next = index;
+    const { count } = this.#options.shard ?? whole;
     let end: CampaignResult['end'] | null = null;
     for (;;) {
       while (end === null && this.#underWay.length < batchesAhead) {
-        end = this.#isOver(next);
+        end = this.#isOver();
         if (end !== null) continue;
-        this.#underWay.push(this.#startBatch(next));
-        next += count;
+        this.#underWay.push(this.#startBatch(this.#next));
+        this.#next += count;
       }
       const oldest = this.#underWay[0];
       if (oldest === undefined) return end!;
-      const batch = await unlessAborted(oldest.whole, this.#options.signal);
-      if (batch === null) return 'interrupted';
+      const batch = await unlessOver(oldest.whole, this.#options.signal, this.#end_ms - performance.now());
+      if (batch === null) return this.#options.signal.aborted ? 'interrupted' : 'time';
       this.#underWay.shift();
       await this.#take(batch);
       if (this.#options.signal.aborted) return 'interrupted';
     }
   }
 
-  #isOver(next: number): CampaignResult['end'] | null {
-    const { runs, time_ms, session, signal } = this.#options;
+  #isOver(): CampaignResult['end'] | null {
+    const { runs, session, signal } = this.#options;
     if (signal.aborted) return 'interrupted';
     if (session.contenders.every(({ runner }) => runner.benched)) return 'no backend left';
-    if (runs !== null && next * batchSize >= runs) return 'runs';
-    if (time_ms !== null && performance.now() - this.#started_ms >= time_ms) return 'time';
+    if (runs !== null && this.#left(runs, this.#next) <= 0) return 'runs';
+    if (performance.now() >= this.#end_ms) return 'time';
     return null;
+  }
+
+  /** How many of so many cases are left from a batch on. */
+  #left(runs: number, batch: number): number {
+    return runs - (batch - (this.#options.from ?? 0)) * batchSize;
   }
 
   #startBatch(batch: number): UnderWay {
     const { seed, ops, runs, session } = this.#options;
-    const size = runs === null ? batchSize : Math.min(batchSize, runs - batch * batchSize);
+    const size = runs === null ? batchSize : Math.min(batchSize, this.#left(runs, batch));
     const judged: Drawn[] = [];
     const calls = drawBatch(seed, batch, ops, size).map(({ op, draw }) => ({ draw, call: prepare(caseOf(op, draw)) }));
     // Some run once more, at once or when all others have: a backend that remembers or guesses gives something else then.
@@ -209,7 +229,7 @@ export class Campaign {
       }),
     );
     whole.catch(() => {});
-    return { whole, judged };
+    return { batch, whole, judged };
   }
 
   async #take(batch: Drawn[]): Promise<void> {
@@ -240,10 +260,10 @@ export class Campaign {
         finding.features.every((feature) => features.includes(feature)),
     );
     const shrinks = this.#shrinks.get(lock) ?? 0;
-    const { aborted } = this.#options.signal;
+    const isLeaving = this.#options.signal.aborted || performance.now() > this.#end_ms + grace_ms;
     if (alike !== undefined) this.#forgive(contender, mismatch.kind, alike.knownIssue);
-    // Who wants to leave gets one case of each kind, not every one that is alike but can't be seen to be before it is shrunk.
-    if (alike !== undefined || shrinks >= (aborted ? 1 : maxShrinks)) return;
+    // Who leaves gets one case of each kind, not every one that is alike but can't be seen to be before it is shrunk.
+    if (alike !== undefined || shrinks >= (isLeaving ? 1 : maxShrinks)) return;
     this.#shrinks.set(lock, shrinks + 1);
     this.#options.onProgress(
       this.#progress(`shrinking what ${contender.name} does in ${drawn.call.case.op} (${mismatch.kind})`),
@@ -252,7 +272,7 @@ export class Campaign {
     const asItStands: Failure = { call: drawn.call, mismatch, before: before.map((request) => request.case) };
     const { store } = this.#options;
     const raw = this.#counterexample(drawn, contender, asItStands, false);
-    if (aborted) return this.#note(contender, raw, asItStands);
+    if (isLeaving) return this.#note(contender, raw, asItStands);
     const unshrunk = store.save(raw);
     const smallest = await investigate(asItStands, {
       contender,
@@ -260,7 +280,7 @@ export class Campaign {
       draw: drawn.draw,
       past: past().map((request: Request) => request.case),
       signal: this.#options.signal,
-      campaignEnd_ms: this.#started_ms + (this.#options.time_ms ?? Number.POSITIVE_INFINITY),
+      campaignEnd_ms: this.#end_ms,
     });
     this.#note(contender, this.#counterexample(drawn, contender, smallest, true), smallest);
     store.remove(unshrunk);
