@@ -9,6 +9,7 @@ import { doctor } from './commands/doctor.ts';
 import { explain } from './commands/explain.ts';
 import { fuzz } from './commands/fuzz.ts';
 import { list as listAll } from './commands/list.ts';
+import { nightly } from './commands/nightly.ts';
 import { list } from './commands/options.ts';
 import { replay } from './commands/replay.ts';
 import { repro } from './commands/repro.ts';
@@ -90,6 +91,21 @@ function program(done: (exit: number) => void): Command {
     .option('--shard <i/n>', 'only this part of the campaign, such as 2/5; all parts with one seed are the whole')
     .option('--store <folder>', 'where counterexamples are saved (default: reports/counterexamples)')
     .action(async (options) => done(await fuzz(options)));
+
+  running(
+    convdiff
+      .command('nightly')
+      .description('what is saved runs again, the hunt goes on where it ended, and all is remembered'),
+  )
+    .option('--op <names>', 'operators; may be repeated or take commas (default: all)', list)
+    .option('--gradients', "run the operators' gradients by input, weight and bias")
+    .option('--runs <n>', 'stop after so many cases (default: 10000 where there is no --time)')
+    .option('--time <duration>', 'stop after so long, such as 90s or 2h')
+    .option('--seed <n>', 'which cases are drawn, in which order (default: 1)')
+    .option('--shard <i/n>', 'only this part of the night, such as 2/5')
+    .option('--store <folder>', 'where counterexamples are saved (default: reports/counterexamples)')
+    .option('--report <folder>', 'where the history is kept (default: reports/nightly)')
+    .action(async (options) => done(await nightly(options)));
 
   running(convdiff.command('check').description('run case files as they are'))
     .argument('<files...>', 'case files')

@@ -49,6 +49,15 @@ const telling: [string, Case][] = [
     'conv3d with strides and groups',
     testCase('conv3d', { stride: [1, 2, 3], padding: 1, groups: 3 }, [1, 3, 4, 5, 6], [6, 1, 2, 3, 3]),
   ],
+  [
+    'pad of an int32 by nothing, with a value that none holds',
+    {
+      schema: caseSchema,
+      op: 'pad',
+      params: { pad: [0, 0], value: -4.2e22 },
+      inputs: { input: { dtype: 'int32', shape: [3], data: { kind: 'inline', values: [1, 2, 3] } } },
+    },
+  ],
   ['pad, reflected', testCase('pad', { pad: [2, 1, 1, 3], mode: 'reflect' }, [2, 3, 4, 5])],
 ];
 

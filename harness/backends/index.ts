@@ -132,6 +132,9 @@ export function builtInOf(name: string): BuiltIn {
   throw new UsageError(`unknown backend "${name}": there are ${builtIns.map((one) => one.name).join(', ')}`);
 }
 
+/** It takes part in every night, and is on no list. */
+export const canary = javascript('canary', 'the reference with one mistake');
+
 /** What a campaign runs where nobody says otherwise. */
 export const defaultBackends: readonly string[] = ['reference', 'tfjs-cpu', 'tfjs-wasm', 'tfjs-node'];
 

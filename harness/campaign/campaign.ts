@@ -33,6 +33,8 @@ export interface CampaignOptions {
   shard?: Shard;
   /** The first batch, of which `runs` counts the cases; 0 where it is left out. */
   from?: number;
+  /** The contender that has to be wrong: when it is found is all that is told of it. */
+  canary?: string;
   store: Store;
   knownIssues: readonly KnownIssue[];
   signal: AbortSignal;
@@ -77,6 +79,8 @@ export interface CampaignResult extends Progress {
   failure: HarnessError | null;
   /** The first batch of its shard that has not run to its end. */
   next: number;
+  /** After how many cases the canary was found; null where it was not. */
+  canary: number | null;
 }
 
 /** What the promise gives, or null where someone wants to leave before, or so much time has passed. */
@@ -140,6 +144,7 @@ export class Campaign {
   readonly #underWay: UnderWay[] = [];
   #cases = 0;
   #next: number;
+  #canary: number | null = null;
 
   constructor(options: CampaignOptions) {
     this.#options = options;
@@ -147,7 +152,9 @@ export class Campaign {
     const { index, count } = options.shard ?? whole;
     const from = options.from ?? 0;
     this.#next = from + ((((index - from) % count) + count) % count);
-    for (const { name } of options.session.contenders) this.#tallies.set(name, emptyTally());
+    for (const { name } of options.session.contenders) {
+      if (name !== options.canary) this.#tallies.set(name, emptyTally());
+    }
   }
 
   async run(): Promise<CampaignResult> {
@@ -162,7 +169,8 @@ export class Campaign {
     }
     const next = this.#underWay[0]?.batch ?? this.#next;
     for (const { judged } of this.#underWay.splice(0)) await this.#take(judged);
-    return { ...this.#progress(null), seed: this.#options.seed, findings: this.#findings, end, failure, next };
+    const { seed } = this.#options;
+    return { ...this.#progress(null), seed, findings: this.#findings, end, failure, next, canary: this.#canary };
   }
 
   async #batches(): Promise<CampaignResult['end']> {
@@ -185,10 +193,15 @@ export class Campaign {
     }
   }
 
+  /** All but the canary. */
+  #contenders(): Contender[] {
+    return this.#options.session.contenders.filter(({ name }) => name !== this.#options.canary);
+  }
+
   #isOver(): CampaignResult['end'] | null {
-    const { runs, session, signal } = this.#options;
+    const { runs, signal } = this.#options;
     if (signal.aborted) return 'interrupted';
-    if (session.contenders.every(({ runner }) => runner.benched)) return 'no backend left';
+    if (this.#contenders().every(({ runner }) => runner.benched)) return 'no backend left';
     if (runs !== null && this.#left(runs, this.#next) <= 0) return 'runs';
     if (performance.now() >= this.#end_ms) return 'time';
     return null;
@@ -236,16 +249,22 @@ export class Campaign {
     for (const { call, judgements } of batch) {
       this.#cases += 1;
       for (const { contender, verdict } of judgements) {
+        if (contender.name === this.#options.canary) {
+          if (verdict.verdict === 'mismatch') this.#canary ??= this.#cases;
+          continue;
+        }
         const tally = this.#tallies.get(contender.name)!;
         count(tally, verdict, call.case);
         if (call.normalised === null && verdict.verdict === 'agree') tally.onBehalf += 1;
       }
     }
-    for (const { name, runner } of this.#options.session.contenders) this.#tallies.get(name)!.benched = runner.benched;
+    for (const { name, runner } of this.#contenders()) this.#tallies.get(name)!.benched = runner.benched;
     this.#options.onProgress(this.#progress(null));
     for (const drawn of batch) {
       for (const judgement of drawn.judgements) {
-        if (judgement.verdict.verdict === 'mismatch') await this.#lookInto(drawn, judgement, judgement.verdict);
+        const { contender, verdict } = judgement;
+        if (contender.name === this.#options.canary || verdict.verdict !== 'mismatch') continue;
+        await this.#lookInto(drawn, judgement, verdict);
       }
     }
   }

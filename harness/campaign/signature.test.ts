@@ -43,6 +43,7 @@ describe('a signature', () => {
   test.each<[string, string]>([
     ['a history', signed(callOf(), wrongValue(1, 2), true)],
     ['rounding', signed(callOf(), wrongValue(1, 2, 0.1))],
+    ['rounding where all is exact', signed(callOf(), wrongValue(0, 1e-15))],
     ['NaN instead of a number', signed(callOf(), wrongValue(1, Number.NaN))],
     ['a number instead of NaN', signed(callOf(), wrongValue(Number.NaN, 1))],
     ['infinity instead of NaN', signed(callOf(), wrongValue(Number.NaN, Number.POSITIVE_INFINITY))],

@@ -15,6 +15,9 @@ function leastNormal({ spec }: Call): number {
   return spec.dtypes.input === 'float64' ? 2 ** -1022 : 2 ** -126;
 }
 
+/** An error that is no more than a few roundings of a float32, relative to what is wanted or to 1. */
+const slight = 2 ** -20;
+
 /** What sort of failure it is, beyond its kind: one that is of another sort is another bug. */
 function sortOf(call: Call, mismatch: Mismatch): string[] {
   if (mismatch.kind === 'acceptance') return [call.refusal === null ? 'refuses' : `takes: ${call.refusal.rule}`];
@@ -24,7 +27,10 @@ function sortOf(call: Call, mismatch: Mismatch): string[] {
   if (want !== 'finite' || got !== 'finite') return [`wanted ${want}`, `got ${got}`];
   if (culprit.want === culprit.got) return ['sign of zero'];
   if (culprit.got === 0 && Math.abs(culprit.want) < leastNormal(call)) return ['denormal lost'];
-  return culprit.allowed > 0 ? ['not exact'] : [];
+  if (culprit.allowed > 0) return ['not exact'];
+  // On values of which every partial sum is exact, as nothing but other arithmetic gives it.
+  const isSlight = Math.abs(culprit.got - culprit.want) <= slight * Math.max(1, Math.abs(culprit.want));
+  return isSlight && call.operator.rounding !== null ? ['off by a rounding'] : [];
 }
 
 /**

@@ -52,6 +52,19 @@ export function opsOf(names: readonly string[] | undefined, isOfGradients = fals
     .map(({ name }) => name);
 }
 
+/** The operators of a campaign. Throws UsageError. */
+export function campaignOps({ op, gradients: isOfGradients, oracle }: CampaignChoice): OpName[] {
+  if (isOfGradients && oracle === 'tensorflow') {
+    throw new UsageError('--oracle tensorflow has no gradients: take pytorch, reference or none');
+  }
+  return opsOf(op, isOfGradients);
+}
+
+interface CampaignChoice extends Pick<CommonOptions, 'oracle'> {
+  op?: string[];
+  gradients?: true;
+}
+
 export function unknownOperator(name: string): UsageError {
   return new UsageError(
     `unknown operator "${name}": there are ${operators.map((operator) => operator.name).join(', ')}`,

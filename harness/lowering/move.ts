@@ -89,7 +89,17 @@ export function padSpatial(x: tf.Tensor, widths: readonly Width[]): tf.Tensor {
 /** Every `step`-th element of the spatial axes, from `from`. */
 export function every(x: tf.Tensor, from: readonly number[], step: readonly number[]): tf.Tensor {
   if (from.every((first) => first === 0) && step.every((distance) => distance === 1)) return x;
-  return tf.stridedSlice(x, [0, ...from, 0], x.shape, [1, ...step, 1]);
+  if (x.rank <= 4) return tf.stridedSlice(x, [0, ...from, 0], x.shape, [1, ...step, 1]);
+  // On WebGL that does not compile for five axes: axis by axis, with the others put together.
+  return from.reduce((y, first, i) => everyOf(y, i + 1, first, step[i]!), x);
+}
+
+function everyOf(x: tf.Tensor, axis: number, from: number, step: number): tf.Tensor {
+  if (from === 0 && step === 1) return x;
+  const [outer, size, inner] = [x.shape.slice(0, axis), x.shape[axis]!, x.shape.slice(axis + 1)];
+  const flat = [elementCount(outer), size, elementCount(inner)];
+  const taken = tf.stridedSlice(tf.reshape(x, flat), [0, from, 0], flat, [1, step, 1]);
+  return tf.reshape(taken, [...outer, taken.shape[1]!, ...inner]);
 }
 
 /** `count` equal slices of the channels, which come last. */

@@ -22,6 +22,20 @@ function makeFolder(folder: string): void {
   mkdirSync(folder);
 }
 
+/** Makes sure, before any work is done, that a folder can be written: the one that an option names. Throws UsageError. */
+export function checkWritable(folder: string, what: string, option: string): void {
+  const probe = join(folder, `.probe-${process.pid}`);
+  try {
+    makeFolder(folder);
+    writeAtomically(probe, '');
+    rmSync(probe);
+  } catch (error) {
+    throw new UsageError(
+      `the ${what} ${folder} cannot be written (${(error as NodeJS.ErrnoException).code}): name another folder with ${option}`,
+    );
+  }
+}
+
 /** PyTorch's word before that of others; then the smaller one. */
 function isNoWorse(one: Counterexample, other: Counterexample): boolean {
   const isByPyTorch = (counterexample: Counterexample) => oracleOf(counterexample) === 'pytorch';
@@ -38,16 +52,7 @@ export class Store {
 
   /** Makes sure, before any work is done, that results can be saved. Throws UsageError. */
   checkWritable(): void {
-    const probe = join(this.folder, `.probe-${process.pid}`);
-    try {
-      makeFolder(this.folder);
-      writeAtomically(probe, '');
-      rmSync(probe);
-    } catch (error) {
-      throw new UsageError(
-        `the store ${this.folder} cannot be written (${(error as NodeJS.ErrnoException).code}): name another folder with --store`,
-      );
-    }
+    checkWritable(this.folder, 'store', '--store');
   }
 
   /** All that is saved, by file name; an empty list where there is no such folder. Throws UsageError on a bad file. */

@@ -1,0 +1,261 @@
+import { join, resolve } from 'node:path';
+import { root } from '../../scripts/setup.mjs';
+import { canary } from '../backends/index.ts';
+import { type Source, sourceOf } from '../backends/source.ts';
+import { Campaign, type CampaignResult, type Finding, type Shard } from '../campaign/campaign.ts';
+import type { Contender, Session } from '../campaign/session.ts';
+import { totalsOf } from '../campaign/tally.ts';
+import type { OpName } from '../core/case.ts';
+import { appendNight, type Night, nextBatch, nightSchema, readHistory } from '../night/history.ts';
+import { keptFor, type Replayed, replayKept } from '../night/saved.ts';
+import type { Report } from '../report/report.ts';
+import { groupDigits, plural } from '../report/words.ts';
+import { type KnownIssue, readKnownIssues } from '../store/knownIssues.ts';
+import { checkWritable, type Store } from '../store/store.ts';
+import { type Budget, budgetOf, budgetWords, doubtOf, shareOf, shortfallOf } from './budget.ts';
+import { exitOf, leaveSignal, reportFor, withSession } from './context.ts';
+import { type FuzzOptions, replayHint } from './fuzz.ts';
+import {
+  backendsOf,
+  type CommonOptions,
+  campaignOps,
+  caseTimeoutOf_ms,
+  knownIssuesFolder,
+  seedOf,
+  shardOf,
+  storeOf,
+  workingFolder,
+} from './options.ts';
+
+export interface NightlyOptions extends FuzzOptions {
+  report?: string;
+}
+
+/** The seed of all nights where nobody names one: shards need the same. */
+const defaultSeed = '1';
+/** Within so many cases the canary has to be found. */
+const canaryBound = 2048;
+/** What is kept may take this share of the time. */
+const keptShare = 0.5;
+/** What is left of the time to write things down. */
+const writing_ms = 1000;
+const defaultReport = resolve(root, 'reports/nightly');
+/** Off a terminal, progress is one line in so much time. */
+const plainEvery_ms = 10_000;
+
+/** What a night has to go on. */
+interface Plan {
+  ops: readonly OpName[];
+  seed: number;
+  shard: Shard;
+  /** The first batch that is not known to have run. */
+  from: number;
+  budget: Budget;
+  started: Date;
+  /** When it began, on performance.now's clock. */
+  started_ms: number;
+  store: Store;
+  /** The signatures that the store has already. */
+  saved: ReadonlySet<string>;
+  knownIssues: readonly KnownIssue[];
+  history: readonly Night[];
+  historyFile: string;
+  signal: AbortSignal;
+  format: CommonOptions['format'];
+}
+
+/** A night: what is kept runs again, the hunt goes on, and both are remembered; see docs/how-to/nightly.md. Returns the exit code. */
+export async function nightly(options: NightlyOptions): Promise<number> {
+  const [started, started_ms] = [new Date(), performance.now()];
+  const cwd = workingFolder();
+  const given = { ...options, seed: options.seed ?? defaultSeed };
+  const seed = seedOf(given);
+  const store = storeOf(options, cwd);
+  store.checkWritable();
+  const folder = options.report === undefined ? defaultReport : resolve(cwd, options.report);
+  checkWritable(folder, 'report', '--report');
+  const historyFile = join(folder, 'history.jsonl');
+  const history = readHistory(historyFile);
+  const counterexamples = store.list().map(({ counterexample }) => counterexample);
+  const plan: Plan = {
+    ops: campaignOps(options),
+    seed,
+    shard: shardOf(given),
+    from: nextBatch(history, seed),
+    budget: budgetOf(options),
+    started,
+    started_ms,
+    store,
+    saved: new Set(counterexamples.map(({ signature }) => signature)),
+    knownIssues: readKnownIssues(knownIssuesFolder),
+    history,
+    historyFile,
+    signal: leaveSignal(),
+    format: options.format,
+  };
+  const report = reportFor(options.format, (finding) => replayHint(finding, options, cwd));
+  const backends: Source[] = backendsOf(options).map((word) => sourceOf(word, cwd));
+  const session = {
+    backends: [...backends, { kind: 'built-in' as const, builtIn: canary }],
+    caseTimeout_ms: caseTimeoutOf_ms(options),
+    cwd,
+    oracle: options.oracle,
+  };
+  return withSession(session, { report, format: options.format, seed }, async (opened) => {
+    const names = contendersOf(opened).map(({ name }) => name);
+    const budget = budgetWords(plan.budget, plan.shard);
+    report.begin(seed, plan.ops, names, `${budget}, from batch ${groupDigits(plan.from)} on`);
+    const kept = await replayKept(keptFor(opened, counterexamples, plan.knownIssues), {
+      session: opened,
+      history,
+      end_ms: started_ms + keptShare * (plan.budget.time_ms ?? Number.POSITIVE_INFINITY),
+      signal: plan.signal,
+      onProgress: progress(),
+    });
+    const say = options.format === 'jsonl' ? process.stderr : process.stdout;
+    say.write(
+      keptLines(kept)
+        .map((line) => `${line}\n`)
+        .join(''),
+    );
+    const result = await hunt(opened, plan, report);
+    return close(result, kept, opened, plan, report);
+  });
+}
+
+/** All but the canary. */
+function contendersOf({ contenders }: Session): Contender[] {
+  return contenders.filter(({ name }) => name !== canary.name);
+}
+
+function progress(): (done: number, of: number) => void {
+  let last_ms = performance.now();
+  return (done, of) => {
+    if (performance.now() - last_ms < plainEvery_ms) return;
+    last_ms = performance.now();
+    process.stderr.write(`${groupDigits(done)} of ${groupDigits(of)} kept failures have run again\n`);
+  };
+}
+
+/** What is to be said of what is kept, regressions first; what fails as it did is only counted. */
+function keptLines(kept: readonly Replayed[]): string[] {
+  const words = ({ what, title, reason }: Replayed) => `${what} ${title}: ${reason}`;
+  const those = (holds: (one: Replayed) => boolean, begin: string, end = '') =>
+    kept.filter(holds).map((one) => `${begin} ${words(one)}${end}`);
+  const still = kept.filter(({ standing, regressed }) => standing === 'fails' && !regressed).length;
+  return [
+    ...those(({ regressed }) => regressed, 'REGRESSION'),
+    ...those(({ standing }) => standing === 'fixed', 'fixed', '; delete its file'),
+    ...those(({ standing }) => standing === 'undecided', 'undecided'),
+    ...those(({ standing }) => standing === 'left out', 'left out'),
+    ...(kept.length === 0 ? [] : [`${groupDigits(still)} of ${plural(kept.length, 'kept failure')} fail as they did`]),
+  ];
+}
+
+function hunt(session: Session, plan: Plan, report: Report): Promise<CampaignResult> {
+  const { ops, seed, shard, from, budget, started_ms, store, saved, knownIssues, signal, format } = plan;
+  const { runs, time_ms } = budget;
+  const left_ms = time_ms === null ? null : Math.max(1, time_ms - writing_ms - (performance.now() - started_ms));
+  return new Campaign({
+    session,
+    ops,
+    seed,
+    shard,
+    from,
+    runs,
+    time_ms: left_ms,
+    canary: canary.name,
+    store,
+    knownIssues,
+    signal,
+    onProgress: (now) => report.progress(now, shareOf(now, { runs, time_ms: left_ms }, shard)),
+    onFinding: (finding) => {
+      const { signature } = finding.counterexample;
+      // Once is enough for people; programs get it every night.
+      if (saved.has(signature) && format === 'pretty') process.stdout.write(`still there: ${signature}\n`);
+      else report.finding(finding);
+    },
+  }).run();
+}
+
+/** Whether the canary should have been found by now and was not. */
+function isBlind({ cases, canary: found }: CampaignResult): boolean {
+  return found === null ? cases >= canaryBound : found > canaryBound;
+}
+
+/** Remembers the night, says how it ended, and returns the exit code. */
+function close(
+  result: CampaignResult,
+  kept: readonly Replayed[],
+  session: Session,
+  plan: Plan,
+  report: Report,
+): number {
+  const { comparisons, compared, unknown, oracleWrong } = totalsOf(result.tallies.values());
+  const { known, old, fresh } = sorted(result.findings, plan);
+  const failing = kept.filter(({ what, standing }) => what === 'counterexample' && standing === 'fails');
+  const bad = new Set([...fresh, ...old, ...failing.map(({ key }) => key)]);
+  const verdict = exitOf({
+    mismatches: bad.size + kept.filter(({ regressed, what }) => regressed && what === 'known issue').length,
+    unknown,
+    oracleWrong,
+    doubt: doubtOf(result),
+    compared,
+    shortfall: shortfallOf(result, plan.budget),
+  });
+  const alarm = isBlind(result)
+    ? `the harness cannot be trusted: in ${groupDigits(result.cases)} cases it did not find its canary, a backend with a bug`
+    : null;
+  const failure = result.failure?.message.split('\n')[0] ?? alarm;
+  const exit = failure === null ? verdict.exit : 3;
+  const seconds = (performance.now() - plan.started_ms) / 1000;
+  appendNight(plan.historyFile, plan.history, {
+    schema: nightSchema,
+    started: plan.started.toISOString(),
+    seconds,
+    seed: plan.seed,
+    shard: [plan.shard.index + 1, plan.shard.count],
+    from: plan.from,
+    next: result.next,
+    cases: result.cases,
+    canary: result.canary,
+    backends: contendersOf(session).map(({ name, version }) => {
+      const { agree, mismatch, unsupported, unknown: doubtful, vacuous, benched } = result.tallies.get(name)!;
+      return { name, version, agree, mismatch, unsupported, unknown: doubtful, vacuous, benched };
+    }),
+    saved: kept.map(({ key, standing }) => ({ key, standing })),
+    known,
+    old,
+    fresh,
+    exit,
+  });
+  report.end({
+    seed: plan.seed,
+    cases: result.cases,
+    comparisons,
+    seconds,
+    counterexamples: bad.size,
+    known: known.length,
+    exit,
+    tallies: result.tallies,
+    why: failure ?? verdict.why ?? canaryWords(result),
+  });
+  return exit;
+}
+
+function canaryWords({ canary: found, cases }: CampaignResult): string {
+  return found === null
+    ? `the canary was not found in ${plural(cases, 'case')}: too few to say anything`
+    : `the canary was found after ${plural(found, 'case')}`;
+}
+
+/** Signatures of what the hunt found. */
+function sorted(findings: readonly Finding[], { saved }: Plan): Pick<Night, 'known' | 'old' | 'fresh'> {
+  const signatures = (holds: (finding: Finding) => boolean) =>
+    findings.filter(holds).map(({ counterexample: { signature } }) => signature);
+  return {
+    known: signatures(({ knownIssue }) => knownIssue !== null),
+    old: signatures(({ knownIssue, counterexample }) => knownIssue === null && saved.has(counterexample.signature)),
+    fresh: signatures(({ knownIssue, counterexample }) => knownIssue === null && !saved.has(counterexample.signature)),
+  };
+}

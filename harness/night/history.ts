@@ -1,0 +1,92 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { UsageError } from '../core/errors.ts';
+import { writeAtomically } from '../store/atomic.ts';
+
+export const nightSchema = 'convdiff/night@1';
+
+/** So many nights are remembered; older ones are dropped when the next is added. */
+export const keptNights = 400;
+
+const count = z.int().nonnegative();
+const backend = z.strictObject({
+  name: z.string(),
+  version: z.string(),
+  agree: count,
+  mismatch: count,
+  unsupported: count,
+  unknown: count,
+  vacuous: count,
+  benched: z.boolean(),
+});
+/** `key`: of a counterexample its signature, of a known issue its name and the backend, as `issue@backend`. */
+const saved = z.strictObject({ key: z.string(), standing: z.enum(['fails', 'fixed', 'undecided', 'left out']) });
+const night = z.strictObject({
+  schema: z.literal(nightSchema),
+  /** When it began, in UTC. */
+  started: z.iso.datetime(),
+  seconds: z.number().nonnegative(),
+  seed: z.int(),
+  /** Which of how many parts it was, from 1. */
+  shard: z.tuple([z.int().positive(), z.int().positive()]),
+  /** The first batch that was its to run, and the first that it left to the next night. */
+  from: count,
+  next: count,
+  cases: count,
+  /** After how many cases the canary was found; null where it was not. */
+  canary: count.nullable(),
+  backends: z.array(backend),
+  saved: z.array(saved),
+  /** What failed, by signature: what is in reports/known-issues/, what the store had before, and what is new. */
+  known: z.array(z.string()),
+  old: z.array(z.string()),
+  fresh: z.array(z.string()),
+  exit: z.int().min(0).max(4),
+});
+
+/** One run of `nightly`, as it is remembered. */
+export type Night = z.infer<typeof night>;
+export type Standing = Night['saved'][number]['standing'];
+
+/** The nights in a file, oldest first: a JSON object a line. None where there is no file. Throws UsageError on a bad one. */
+export function readHistory(file: string): Night[] {
+  if (!existsSync(file)) return [];
+  const lines = readFileSync(file, 'utf8').split('\n');
+  return lines.flatMap((line, i) => (line.trim() === '' ? [] : [nightOf(line, `${file}, line ${i + 1}`)]));
+}
+
+function nightOf(line: string, where: string): Night {
+  let json: unknown;
+  try {
+    json = JSON.parse(line);
+  } catch {
+    throw new UsageError(`${where} is no JSON: mend the line, or move the file away to begin anew`);
+  }
+  const parsed = night.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  throw new UsageError(`${where}: ${issue.path.join('.')}: ${issue.message}`);
+}
+
+/** The file with one more night in it, the oldest dropped where there are too many. */
+export function appendNight(file: string, history: readonly Night[], added: Night): void {
+  const kept = [...history, added].slice(-keptNights);
+  writeAtomically(file, kept.map((one) => `${JSON.stringify(one)}\n`).join(''));
+}
+
+/**
+ * Where the next night with this seed begins: behind all batches that were handed out, whichever shard they were of. Shards of one
+ * night that see the same history agree on it.
+ */
+export function nextBatch(history: readonly Night[], seed: number): number {
+  return Math.max(0, ...history.filter((one) => one.seed === seed).map(({ next }) => next));
+}
+
+/** What a saved failure came to the last time that it was run. */
+export function lastStanding(history: readonly Night[], key: string): Standing | null {
+  for (const { saved: all } of [...history].reverse()) {
+    const found = all.find((one) => one.key === key && (one.standing === 'fails' || one.standing === 'fixed'));
+    if (found !== undefined) return found.standing;
+  }
+  return null;
+}
