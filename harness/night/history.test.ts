@@ -1,0 +1,87 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { appendNight, keptNights, lastStanding, type Night, nextBatch, nightSchema, readHistory } from './history.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'convdiff-history-'));
+const file = join(folder, 'history.jsonl');
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function night(more: Partial<Night> = {}): Night {
+  return {
+    schema: nightSchema,
+    started: '2026-11-28T01:00:00.000Z',
+    seconds: 7.5,
+    seed: 1,
+    shard: [1, 1],
+    from: 0,
+    next: 12,
+    cases: 3000,
+    canary: 22,
+    backends: [],
+    saved: [],
+    known: [],
+    old: [],
+    fresh: [],
+    exit: 0,
+    ...more,
+  };
+}
+
+describe('a history', () => {
+  test('is empty where there is no file', () => {
+    expect(readHistory(join(folder, 'none.jsonl'))).toEqual([]);
+  });
+
+  test('is read as it was written, one line a night', () => {
+    const nights = [night(), night({ from: 12, next: 24, exit: 1, fresh: ['conv1d/mine/value/plain'] })];
+    appendNight(file, [], nights[0]!);
+    appendNight(file, readHistory(file), nights[1]!);
+    expect(readHistory(file)).toEqual(nights);
+    expect(readFileSync(file, 'utf8').trim().split('\n')).toHaveLength(2);
+  });
+
+  test('drops the oldest nights', () => {
+    const nights = Array.from({ length: keptNights + 3 }, (_, i) => night({ from: i }));
+    appendNight(file, nights, night({ from: 99_999 }));
+    const kept = readHistory(file);
+    expect(kept).toHaveLength(keptNights);
+    expect([kept[0]!.from, kept.at(-1)!.from]).toEqual([4, 99_999]);
+  });
+
+  test.each([
+    ['{"schema":', 'line 2 is no JSON', 'move the file away'],
+    [JSON.stringify({ ...night(), cases: -1 }), 'line 2: cases', 'Too small'],
+    [JSON.stringify({ ...night(), more: 1 }), 'line 2', 'more'],
+  ])('with a bad line is refused, by its place: %s', (line, where, what) => {
+    writeFileSync(file, `${JSON.stringify(night())}\n${line}\n`);
+    expect(() => readHistory(file)).toThrow(where);
+    expect(() => readHistory(file)).toThrow(what);
+  });
+});
+
+describe('the next night', () => {
+  test('begins behind all that was handed out with its seed, whichever shard had it', () => {
+    const history = [
+      night({ shard: [1, 3], next: 12 }),
+      night({ shard: [2, 3], next: 19 }),
+      night({ shard: [3, 3], next: 14 }),
+      night({ seed: 2, next: 70 }),
+    ];
+    expect(nextBatch(history, 1)).toBe(19);
+    expect(nextBatch(history, 2)).toBe(70);
+    expect(nextBatch(history, 3)).toBe(0);
+  });
+});
+
+describe('the last standing of a kept failure', () => {
+  const saved = (standing: Night['saved'][number]['standing']) => night({ saved: [{ key: 'a', standing }] });
+
+  test('is that of the last night that could tell', () => {
+    expect(lastStanding([saved('fails'), saved('fixed')], 'a')).toBe('fixed');
+    expect(lastStanding([saved('fixed'), saved('left out'), saved('undecided'), night()], 'a')).toBe('fixed');
+    expect(lastStanding([saved('fixed'), saved('fails')], 'a')).toBe('fails');
+    expect(lastStanding([saved('fixed')], 'b')).toBe(null);
+  });
+});

@@ -1,0 +1,154 @@
+import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { root } from '../scripts/setup.mjs';
+import { type Night, readHistory } from './night/history.ts';
+
+/* Nights as they are typed: real processes, one after the other in one folder, with a backend that is mended and broken again. */
+
+const folder = realpathSync(mkdtempSync(join(tmpdir(), 'convdiff-nightly-')));
+const script = join(root, 'scripts/convdiff.mjs');
+const fixtures = join(root, 'harness/campaign/fixtures');
+afterAll(() => rmSync(folder, { recursive: true }));
+
+interface Ran {
+  exit: number | undefined;
+  out: string;
+  err: string;
+  night: Night;
+}
+
+async function nightly(...args: string[]): Promise<Ran> {
+  const common = ['nightly', '--op', 'conv1d', '--oracle', 'reference', '--store', 'store', '--report', 'report'];
+  const { exitCode, stdout, stderr } = await execa(process.execPath, [script, ...common, ...args], {
+    cwd: folder,
+    reject: false,
+    env: { NO_COLOR: '1' },
+    stdin: 'ignore',
+    timeout: 100_000,
+  });
+  const history = readHistory(join(folder, 'report/history.jsonl'));
+  return { exit: exitCode, out: stdout, err: stderr, night: history.at(-1)! };
+}
+
+/** Makes the backend right or wrong. */
+function backendIs(fixture: 'correct' | 'last-element'): void {
+  const text = readFileSync(join(fixtures, `${fixture}.mjs`), 'utf8')
+    .replace('../../../dist', join(root, 'dist'))
+    .replace('./correct.mjs', join(fixtures, 'correct.mjs'))
+    .replace("name: 'correct'", "name: 'last-element'");
+  writeFileSync(join(folder, 'mine.mjs'), text);
+}
+
+const signature = 'conv1d/last-element/value/groups';
+const mine = ['--backend', './mine.mjs,reference', '--runs', '512'];
+
+describe('a backend that is broken, mended, and broken again', () => {
+  let nights: Record<'broken' | 'still' | 'mended' | 'again', Ran>;
+
+  beforeAll(async () => {
+    backendIs('last-element');
+    const broken = await nightly(...mine);
+    const still = await nightly(...mine);
+    backendIs('correct');
+    const mended = await nightly(...mine);
+    backendIs('last-element');
+    nights = { broken, still, mended, again: await nightly(...mine) };
+  }, 110_000);
+
+  test('is found the first night, and told as new', () => {
+    const { exit, out, night } = nights.broken;
+    expect(exit).toBe(1);
+    expect(out).toContain('MISMATCH last-element, conv1d: value');
+    expect(night).toMatchObject({ cases: 512, from: 0, next: 2, fresh: [signature], old: [], saved: [], exit: 1 });
+  });
+
+  test('is not new the second, which draws other cases', () => {
+    const { exit, out, night } = nights.still;
+    expect(exit).toBe(1);
+    expect(out).not.toContain('MISMATCH');
+    expect(out).toContain('1 of 1 kept failure fail as they did');
+    expect(out).toContain(`still there: ${signature}`);
+    expect(night).toMatchObject({ from: 2, next: 4, fresh: [], old: [signature] });
+    expect(night.saved).toEqual([{ key: signature, standing: 'fails' }]);
+  });
+
+  test('is said to be fixed once it is, and passes', () => {
+    const { exit, out, night } = nights.mended;
+    expect(exit).toBe(0);
+    expect(out).toMatch(/^fixed counterexample \w+ \(conv1d\/last-element.*delete its file$/m);
+    expect(night).toMatchObject({ from: 4, saved: [{ key: signature, standing: 'fixed' }], exit: 0 });
+  });
+
+  test('is a regression when it fails again', () => {
+    const { exit, out } = nights.again;
+    expect(exit).toBe(1);
+    expect(out).toMatch(/^REGRESSION counterexample /m);
+    expect(out.indexOf('REGRESSION')).toBeLessThan(out.indexOf('still there'));
+  });
+
+  test('the canary was found every night', () => {
+    for (const { out, night } of Object.values(nights)) {
+      expect(night.canary).toBeGreaterThan(0);
+      expect(night.canary).toBeLessThan(512);
+      expect(out).not.toContain('canary,');
+      expect(night.backends.map(({ name }) => name)).toEqual(['last-element', 'reference']);
+    }
+  });
+});
+
+describe('a night', () => {
+  test('replays the known issues of its backends', async () => {
+    const { exit, out, night } = await nightly('--backend', 'tfjs-cpu-native', '--runs', '256', '--seed', '3');
+    expect(exit).toBe(0);
+    expect(out).toMatch(/\d+ of \d+ kept failures fail as they did/);
+    const keys = night.saved.map(({ key }) => key);
+    expect(keys).toContain('tfjs-cpu-pad-negative-zero@tfjs-cpu-native');
+    expect(new Set(night.saved.map(({ standing }) => standing))).toEqual(new Set(['fails']));
+  });
+
+  test('in shards is the same night: each has its own batches', async () => {
+    const shards = [];
+    for (const shard of ['1/2', '2/2']) {
+      const report = join('shards', shard.replace('/', '-'));
+      const { stdout } = await execa(
+        process.execPath,
+        [script, 'nightly', '--op', 'pad', '--oracle', 'reference', '--backend', 'reference', '--runs', '1000'].concat([
+          '--shard',
+          shard,
+          '--store',
+          'store',
+          '--report',
+          report,
+          '--format',
+          'jsonl',
+        ]),
+        { cwd: folder, reject: false },
+      );
+      shards.push(JSON.parse(stdout.trim().split('\n').at(-1)!) as { cases: number });
+    }
+    expect(shards.map(({ cases }) => cases)).toEqual([512, 488]);
+  });
+
+  test('of time ends with it', async () => {
+    const { exit, night } = await nightly('--backend', 'reference', '--time', '12s', '--seed', '4');
+    expect(exit).toBe(0);
+    expect(night.cases).toBeGreaterThan(0);
+    // The processes' start, what is kept, the hunt and its end are all within it.
+    expect(night.seconds).toBeLessThan(12 + 5);
+  });
+
+  test('with a history that is none is refused before anything runs', async () => {
+    cpSync(join(folder, 'report/history.jsonl'), join(folder, 'kept.jsonl'));
+    writeFileSync(join(folder, 'report/history.jsonl'), 'not a night\n');
+    const { exitCode, stderr } = await execa(
+      process.execPath,
+      [script, 'nightly', '--runs', '1', '--store', 'store', '--report', 'report'],
+      { cwd: folder, reject: false },
+    );
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('history.jsonl, line 1 is no JSON');
+  });
+});
