@@ -36,7 +36,8 @@ export function carryOutLayer(
     case 'convolve transposed':
       return convolveTransposed(x, weight, step);
     case 'add bias':
-      return tf.add(x, bias!);
+      // Over two axes: WebGPU has no kernel that adds to each channel of five.
+      return tf.reshape(tf.add(tf.reshape(x, [-1, bias!.size]), bias!), x.shape);
   }
 }
 
