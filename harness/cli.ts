@@ -104,7 +104,7 @@ function program(done: (exit: number) => void): Command {
     .option('--seed <n>', 'which cases are drawn, in which order (default: 1)')
     .option('--shard <i/n>', 'only this part of the night, such as 2/5')
     .option('--store <folder>', 'where counterexamples are saved (default: reports/counterexamples)')
-    .option('--report <folder>', 'where the history is kept (default: reports/nightly)')
+    .option('--report <folder>', 'where the history is kept (default: reports/runs/nightly)')
     .action(async (options) => done(await nightly(options)));
 
   running(convdiff.command('check').description('run case files as they are'))

@@ -72,7 +72,7 @@ describe.each<[string, number]>([
   ...inBrowser,
   ['tensorflow', 70],
   ['tensorflow-onednn', 70],
-  ['jax', 21],
+  ['jax', 14],
   ['openvino', 70],
   ['onnxruntime-node', 140],
   ['onnxruntime-web', 70],

@@ -39,7 +39,7 @@ const canaryBound = 2048;
 const keptShare = 0.5;
 /** What is left of the time to write things down. */
 const writing_ms = 1000;
-const defaultReport = resolve(root, 'reports/nightly');
+const defaultReport = resolve(root, 'reports/runs/nightly');
 /** Off a terminal, progress is one line in so much time. */
 const plainEvery_ms = 10_000;
 
