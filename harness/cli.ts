@@ -9,6 +9,7 @@ import { doctor } from './commands/doctor.ts';
 import { explain } from './commands/explain.ts';
 import { fuzz } from './commands/fuzz.ts';
 import { list as listAll } from './commands/list.ts';
+import { merge } from './commands/merge.ts';
 import { nightly } from './commands/nightly.ts';
 import { list } from './commands/options.ts';
 import { replay } from './commands/replay.ts';
@@ -144,6 +145,14 @@ function program(done: (exit: number) => void): Command {
     .option('--seed <n>', 'where drawing begins (default: at random, printed first)')
     .option('--report <folder>', 'write a page and its data there')
     .action(async (options) => done(await compare(options)));
+
+  convdiff
+    .command('merge')
+    .description('join the counterexamples and histories that shards leave')
+    .argument('<folders...>', 'stores, reports, or folders that hold both')
+    .option('--store <folder>', 'where counterexamples go (default: reports/counterexamples)')
+    .option('--report <folder>', 'where the history goes (default: reports/runs/nightly)')
+    .action((folders, options) => done(merge(folders, options)));
 
   convdiff
     .command('repro')

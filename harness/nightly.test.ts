@@ -5,6 +5,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { root } from '../scripts/setup.mjs';
 import { type Night, readHistory } from './night/history.ts';
+import { Store } from './store/store.ts';
 
 /* Nights as they are typed: real processes, one after the other in one folder, with a backend that is mended and broken again. */
 
@@ -130,6 +131,36 @@ describe('a night', () => {
       shards.push(JSON.parse(stdout.trim().split('\n').at(-1)!) as { cases: number });
     }
     expect(shards.map(({ cases }) => cases)).toEqual([512, 488]);
+    const target = ['--store', 'shards/store', '--report', 'shards/report'];
+    const { stdout, exitCode } = await execa(
+      process.execPath,
+      [script, 'merge', 'shards/1-2', 'shards/2-2', ...target],
+      {
+        cwd: folder,
+      },
+    );
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/^0 counterexamples in .*store\n2 nights in .*history\.jsonl$/);
+    const nights = readHistory(join(folder, 'shards/report/history.jsonl'));
+    expect(nights.map(({ shard }) => shard).sort()).toEqual([
+      [1, 2],
+      [2, 2],
+    ]);
+  });
+
+  test('what shards leave is joined: each signature once, its backend still found', async () => {
+    const merge = (...args: string[]) =>
+      execa(process.execPath, [script, 'merge', ...args], { cwd: folder, reject: false });
+    const target = ['--store', 'deep/er/joined', '--report', 'deep/report'];
+    const first = await merge('store', 'report', ...target);
+    const second = await merge('.', ...target);
+    expect([first.exitCode, second.exitCode]).toEqual([0, 0]);
+    expect(second.stdout).toMatch(/^1 counterexample in /);
+    const [saved] = new Store(join(folder, 'deep/er/joined')).list();
+    expect(saved!.counterexample).toMatchObject({ signature, module: '../../../mine.mjs' });
+    const none = await merge('nowhere', ...target);
+    expect(none.exitCode).toBe(2);
+    expect(none.stderr).toContain('nowhere: no folder that can be read');
   });
 
   test('of time ends with it', async () => {

@@ -1,12 +1,11 @@
-import { join, resolve } from 'node:path';
-import { root } from '../../scripts/setup.mjs';
+import { join } from 'node:path';
 import { canary } from '../backends/index.ts';
 import { type Source, sourceOf } from '../backends/source.ts';
 import { Campaign, type CampaignResult, type Finding, type Shard } from '../campaign/campaign.ts';
 import type { Contender, Session } from '../campaign/session.ts';
 import { totalsOf } from '../campaign/tally.ts';
 import type { OpName } from '../core/case.ts';
-import { appendNight, type Night, nextBatch, nightSchema, readHistory } from '../night/history.ts';
+import { historyName, type Night, nextBatch, nightSchema, readHistory, writeHistory } from '../night/history.ts';
 import { keptFor, type Replayed, replayKept } from '../night/saved.ts';
 import type { Report } from '../report/report.ts';
 import { groupDigits, plural } from '../report/words.ts';
@@ -21,6 +20,7 @@ import {
   campaignOps,
   caseTimeoutOf_ms,
   knownIssuesFolder,
+  reportFolderOf,
   seedOf,
   shardOf,
   storeOf,
@@ -39,7 +39,6 @@ const canaryBound = 2048;
 const keptShare = 0.5;
 /** What is left of the time to write things down. */
 const writing_ms = 1000;
-const defaultReport = resolve(root, 'reports/runs/nightly');
 /** Off a terminal, progress is one line in so much time. */
 const plainEvery_ms = 10_000;
 
@@ -72,9 +71,9 @@ export async function nightly(options: NightlyOptions): Promise<number> {
   const seed = seedOf(given);
   const store = storeOf(options, cwd);
   store.checkWritable();
-  const folder = options.report === undefined ? defaultReport : resolve(cwd, options.report);
+  const folder = reportFolderOf(options, cwd);
   checkWritable(folder, 'report', '--report');
-  const historyFile = join(folder, 'history.jsonl');
+  const historyFile = join(folder, historyName);
   const history = readHistory(historyFile);
   const counterexamples = store.list().map(({ counterexample }) => counterexample);
   const plan: Plan = {
@@ -105,7 +104,10 @@ export async function nightly(options: NightlyOptions): Promise<number> {
     const names = contendersOf(opened).map(({ name }) => name);
     const budget = budgetWords(plan.budget, plan.shard);
     report.begin(seed, plan.ops, names, `${budget}, from batch ${groupDigits(plan.from)} on`);
-    const kept = await replayKept(keptFor(opened, counterexamples, plan.knownIssues), {
+    const { index, count } = plan.shard;
+    // Each shard has its part of these, too.
+    const own = keptFor(opened, counterexamples, plan.knownIssues).filter((_, i) => i % count === index);
+    const kept = await replayKept(own, {
       session: opened,
       history,
       end_ms: started_ms + keptShare * (plan.budget.time_ms ?? Number.POSITIVE_INFINITY),
@@ -209,7 +211,7 @@ function close(
   const failure = result.failure?.message.split('\n')[0] ?? alarm;
   const exit = failure === null ? verdict.exit : 3;
   const seconds = (performance.now() - plan.started_ms) / 1000;
-  appendNight(plan.historyFile, plan.history, {
+  const night: Night = {
     schema: nightSchema,
     started: plan.started.toISOString(),
     seconds,
@@ -228,7 +230,8 @@ function close(
     old,
     fresh,
     exit,
-  });
+  };
+  writeHistory(plan.historyFile, [...plan.history, night]);
   report.end({
     seed: plan.seed,
     cases: result.cases,

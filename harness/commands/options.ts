@@ -28,6 +28,7 @@ export function workingFolder(): string {
 
 /** The store where nobody names one. */
 const defaultStore = resolve(root, 'reports/counterexamples');
+const defaultReport = resolve(root, 'reports/runs/nightly');
 export const knownIssuesFolder = resolve(root, 'reports/known-issues');
 
 /** An option that may be repeated or take commas: adds to what was there. */
@@ -113,6 +114,12 @@ export function durationOf_ms(flag: string, text: string): number {
 
 export function caseTimeoutOf_ms({ caseTimeout }: Pick<CommonOptions, 'caseTimeout'>): number {
   return caseTimeout === undefined ? defaultCaseTimeout_ms : durationOf_ms('--case-timeout', caseTimeout);
+}
+
+/** Where nights are remembered: the folder that was named, or the usual one. Throws UsageError. */
+export function reportFolderOf({ report }: { report?: string }, cwd: string): string {
+  if (report?.trim() === '') throw new UsageError('--report must name a folder: got an empty word');
+  return report === undefined ? defaultReport : resolve(cwd, report);
 }
 
 /** The store that was named, or the usual one. Throws UsageError. */

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { appendNight, keptNights, lastStanding, type Night, nextBatch, nightSchema, readHistory } from './history.ts';
+import { keptNights, lastStanding, type Night, nextBatch, nightSchema, readHistory, writeHistory } from './history.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'convdiff-history-'));
 const file = join(folder, 'history.jsonl');
@@ -36,15 +36,15 @@ describe('a history', () => {
 
   test('is read as it was written, one line a night', () => {
     const nights = [night(), night({ from: 12, next: 24, exit: 1, fresh: ['conv1d/mine/value/plain'] })];
-    appendNight(file, [], nights[0]!);
-    appendNight(file, readHistory(file), nights[1]!);
+    writeHistory(file, [nights[0]!]);
+    writeHistory(file, [...readHistory(file), nights[1]!]);
     expect(readHistory(file)).toEqual(nights);
     expect(readFileSync(file, 'utf8').trim().split('\n')).toHaveLength(2);
   });
 
   test('drops the oldest nights', () => {
     const nights = Array.from({ length: keptNights + 3 }, (_, i) => night({ from: i }));
-    appendNight(file, nights, night({ from: 99_999 }));
+    writeHistory(file, [...nights, night({ from: 99_999 })]);
     const kept = readHistory(file);
     expect(kept).toHaveLength(keptNights);
     expect([kept[0]!.from, kept.at(-1)!.from]).toEqual([4, 99_999]);

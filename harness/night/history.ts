@@ -5,6 +5,9 @@ import { writeAtomically } from '../store/atomic.ts';
 
 export const nightSchema = 'convdiff/night@1';
 
+/** The file in the report's folder. */
+export const historyName = 'history.jsonl';
+
 /** So many nights are remembered; older ones are dropped when the next is added. */
 export const keptNights = 400;
 
@@ -68,9 +71,9 @@ function nightOf(line: string, where: string): Night {
   throw new UsageError(`${where}: ${issue.path.join('.')}: ${issue.message}`);
 }
 
-/** The file with one more night in it, the oldest dropped where there are too many. */
-export function appendNight(file: string, history: readonly Night[], added: Night): void {
-  const kept = [...history, added].slice(-keptNights);
+/** Writes nights, oldest first; the oldest are dropped where there are too many. */
+export function writeHistory(file: string, nights: readonly Night[]): void {
+  const kept = nights.slice(-keptNights);
   writeAtomically(file, kept.map((one) => `${JSON.stringify(one)}\n`).join(''));
 }
 

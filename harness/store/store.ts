@@ -70,17 +70,38 @@ export class Store {
       .map((name) => this.read(join(this.folder, name)));
   }
 
+  /** Those of its files that are named as counterexamples are, whatever else lies beside them. Throws UsageError on a bad one. */
+  found(): Saved[] {
+    if (!existsSync(this.folder)) return [];
+    const names = readdirSync(this.folder).filter((name) => /-[0-9a-f]{12}(\.unshrunk)?\.json$/.test(name));
+    return names.sort().map((name) => this.read(join(this.folder, name)));
+  }
+
   read(file: string): Saved {
     return { file, counterexample: parseCounterexample(readJson(file, file), file) };
   }
 
   /** Saves a counterexample under its signature; one that is there already and no worse stays. Returns its file. Throws HarnessError. */
   save(counterexample: Counterexample): string {
-    const { op, backend, kind, id, shrunk } = counterexample;
-    const stem = `${safe(op)}-${safe(backend)}-${kind}-${id}`;
-    const file = join(this.folder, shrunk ? `${stem}.json` : `${stem}.unshrunk.json`);
+    const file = this.#fileOf(counterexample, counterexample.shrunk);
     const before = this.#savedIn(file);
     if (before !== null && isNoWorse(before, counterexample)) return file;
+    return this.#write(file, counterexample);
+  }
+
+  /** Saves a counterexample in the place of whatever is there under its signature. Returns its file. Throws HarnessError. */
+  put(counterexample: Counterexample): string {
+    const file = this.#write(this.#fileOf(counterexample, counterexample.shrunk), counterexample);
+    if (counterexample.shrunk) this.remove(this.#fileOf(counterexample, false));
+    return file;
+  }
+
+  #fileOf({ op, backend, kind, id }: Counterexample, shrunk: boolean): string {
+    const stem = `${safe(op)}-${safe(backend)}-${kind}-${id}`;
+    return join(this.folder, shrunk ? `${stem}.json` : `${stem}.unshrunk.json`);
+  }
+
+  #write(file: string, counterexample: Counterexample): string {
     try {
       writeAtomically(file, `${JSON.stringify(counterexample, null, 1)}\n`);
     } catch (error) {

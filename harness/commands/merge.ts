@@ -1,0 +1,57 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { UsageError } from '../core/errors.ts';
+import { historyName, readHistory, writeHistory } from '../night/history.ts';
+import { mergeCounterexamples, mergeHistories } from '../night/merge.ts';
+import { plural } from '../report/words.ts';
+import type { Counterexample } from '../store/counterexample.ts';
+import { checkWritable, Store } from '../store/store.ts';
+import { reportFolderOf, storeOf, workingFolder } from './options.ts';
+
+export interface MergeOptions {
+  store?: string;
+  report?: string;
+}
+
+/**
+ * Joins the counterexamples and histories of folders with those of the store and the report; see docs/how-to/nightly.md. Returns the
+ * exit code. Throws UsageError on what cannot be read, before anything is written.
+ */
+export function merge(folders: readonly string[], options: MergeOptions): number {
+  const cwd = workingFolder();
+  const store = storeOf(options, cwd);
+  const report = reportFolderOf(options, cwd);
+  store.checkWritable();
+  checkWritable(report, 'report', '--report');
+  const all = [
+    ...new Set([...folders.flatMap((given) => foldersIn(resolve(cwd, given), given)), store.folder, report]),
+  ];
+  const found = all.flatMap((folder) => savedIn(folder, store.folder));
+  const counterexamples = mergeCounterexamples(found);
+  const history = mergeHistories(all.flatMap((folder) => readHistory(join(folder, historyName))));
+  for (const counterexample of counterexamples) store.put(counterexample);
+  writeHistory(join(report, historyName), history);
+  process.stdout.write(
+    `${plural(counterexamples.length, 'counterexample')} in ${store.folder}\n${plural(history.length, 'night')} in ${join(report, historyName)}\n`,
+  );
+  return 0;
+}
+
+/** A folder, and those in it: what one shard leaves, a store and a report, is named by the folder that holds both. */
+function foldersIn(folder: string, given: string): string[] {
+  try {
+    const inside = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    return [folder, ...inside.map(({ name }) => join(folder, name))];
+  } catch (error) {
+    throw new UsageError(`${given}: no folder that can be read (${(error as NodeJS.ErrnoException).code})`);
+  }
+}
+
+/** The counterexamples in a folder, as they are in another: a backend that is a file here is named by its path from there. */
+function savedIn(folder: string, target: string): Counterexample[] {
+  return new Store(folder).found().map(({ counterexample }) => {
+    const { module } = counterexample;
+    const file = module === undefined ? null : resolve(folder, module);
+    return file !== null && existsSync(file) ? { ...counterexample, module: relative(target, file) } : counterexample;
+  });
+}

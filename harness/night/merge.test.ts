@@ -1,0 +1,111 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { caseSchema } from '../core/case.ts';
+import { type Counterexample, counterexampleSchema } from '../store/counterexample.ts';
+import { type Night, nightSchema } from './history.ts';
+import { mergeCounterexamples, mergeHistories } from './merge.ts';
+
+/* What shards leave is joined in any order and in any grouping, with the same result. */
+
+const counterexample = fc
+  .record({
+    id: fc.constantFrom('0123456789ab', '1123456789ab', '2123456789ab'),
+    elements: fc.integer({ min: 1, max: 3 }),
+    shrunk: fc.boolean(),
+    seed: fc.integer({ min: 1, max: 3 }),
+    oracle: fc.constantFrom(undefined, 'reference' as const),
+  })
+  .map(({ id, elements, shrunk, seed, oracle }): Counterexample => {
+    return {
+      schema: counterexampleSchema,
+      id,
+      signature: `conv1d/mine/value/${id}`,
+      op: 'conv1d',
+      backend: 'mine',
+      version: '1',
+      kind: 'value',
+      reason: '',
+      elements,
+      case: { schema: caseSchema, op: 'conv1d', params: {}, inputs: {} as Counterexample['case']['inputs'] },
+      before: [],
+      shrunk,
+      found: { seed, batch: 0, index: 0 },
+      ...(oracle === undefined ? {} : { oracle }),
+    };
+  });
+
+const night = fc
+  .record({ hour: fc.integer({ min: 10, max: 13 }), shard: fc.integer({ min: 1, max: 3 }), next: fc.nat(5) })
+  .map(({ hour, shard, next }): Night => {
+    return {
+      schema: nightSchema,
+      started: `2026-11-28T${hour}:00:00.000Z`,
+      seconds: 1,
+      seed: 1,
+      shard: [shard, 3],
+      from: 0,
+      next,
+      cases: 1,
+      canary: null,
+      backends: [],
+      saved: [],
+      known: [],
+      old: [],
+      fresh: [],
+      exit: 0,
+    };
+  });
+
+/** Three lists, joined as they are, in another order, and two of them first. */
+function ways<T>(join: (all: readonly T[]) => T[], [a, b, c]: readonly [T[], T[], T[]]): T[][] {
+  return [
+    join([...a, ...b, ...c]),
+    join([...c, ...a, ...b]),
+    join([...join([...a, ...b]), ...c]),
+    join([...a, ...join([...c, ...b])]),
+    join([...a, ...b, ...c, ...a]),
+  ];
+}
+
+test('counterexamples', () => {
+  const lists = fc.array(counterexample, { maxLength: 6 });
+  fc.assert(
+    fc.property(fc.tuple(lists, lists, lists), (three) => {
+      const [first, ...others] = ways(mergeCounterexamples, three);
+      for (const other of others) expect(other).toEqual(first);
+      expect(new Set(first!.map(({ id }) => id)).size).toBe(first!.length);
+      expect(first!.length).toBe(new Set(three.flat().map(({ id }) => id)).size);
+    }),
+  );
+});
+
+test('nights', () => {
+  const lists = fc.array(night, { maxLength: 6 });
+  fc.assert(
+    fc.property(fc.tuple(lists, lists, lists), (three) => {
+      const [first, ...others] = ways(mergeHistories, three);
+      for (const other of others) expect(other).toEqual(first);
+      expect(first!.map(({ started }) => started)).toEqual(first!.map(({ started }) => started).sort());
+    }),
+  );
+});
+
+describe('of one signature', () => {
+  const of = (more: Partial<Counterexample>) => ({
+    ...fc.sample(counterexample, { seed: 1, numRuns: 1 })[0]!,
+    ...more,
+  });
+  const kept = (...all: Counterexample[]) => mergeCounterexamples(all)[0];
+
+  test("PyTorch's word comes before that of others, then what is shrunk, then the smaller", () => {
+    const { oracle: _, ...byPyTorch } = of({ elements: 3, shrunk: false });
+    const byUs = of({ elements: 1, shrunk: true, oracle: 'reference' });
+    expect(kept(byUs, byPyTorch)).toEqual(byPyTorch);
+    const [large, small] = [
+      of({ elements: 9, shrunk: true, oracle: 'none' }),
+      of({ elements: 2, shrunk: false, oracle: 'none' }),
+    ];
+    expect(kept(small, large)).toEqual(large);
+    expect(kept(large, { ...large, elements: 8 })!.elements).toBe(8);
+  });
+});
