@@ -10,8 +10,11 @@ export interface Finding {
   call: Call;
   /** What has to run first, in the same process. */
   before: readonly Call[];
-  /** `runtime`: what a program in TypeScript runs it on, or null where none can. */
-  backend: { name: string; version: string; runtime: RuntimeName | null };
+  /**
+   * `builtIn`: its name where it comes with convdiff, else null. `runtime`: what a program in TypeScript runs it on, or null where
+   * none can.
+   */
+  backend: { name: string; version: string; builtIn: string | null; runtime: RuntimeName | null };
   mismatch: Mismatch;
   /** It fails now and then only. */
   unstable: boolean;

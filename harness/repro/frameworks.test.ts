@@ -62,7 +62,7 @@ function isOfOpenvino(call: Call): boolean {
 
 describe.each(Object.keys(known))('%s', (name) => {
   test('its calls in Python give what is right', async () => {
-    const backend = { name, version: '1', runtime: null };
+    const backend = { name, version: '1', builtIn: name, runtime: null };
     const own = calls.filter((call) => !known[name]!(call));
     const programs = own
       .map((call) => pythonPrograms(nothingWrong(call, backend)))
@@ -97,7 +97,7 @@ describe('ONNX Runtime', () => {
       const text = [...onnxStatements(call), 'return y;'].join('\n');
       const run = new AsyncFunction('InferenceSession', 'Tensor', text);
       const { dims, data } = await run(InferenceSession, Tensor);
-      const { output } = nothingWrong(call, { name: '', version: '', runtime: null }).want as {
+      const { output } = nothingWrong(call, { name: '', version: '', builtIn: null, runtime: null }).want as {
         output: { shape: number[]; data: Float32Array };
       };
       const shape = call.addsBatch ? [1, ...output.shape] : output.shape;

@@ -72,7 +72,12 @@ describe.each(calls)('%s', (_, own) => {
   });
 });
 
-const tfjsNode = { name: 'tfjs-node-native', version: tf.version_core, runtime: 'node' } as const;
+const tfjsNode = {
+  name: 'tfjs-node-native',
+  builtIn: 'tfjs-node-native',
+  version: tf.version_core,
+  runtime: 'node',
+} as const;
 
 /** Where TensorFlow in Python is known not to give what PyTorch gives. */
 function expectedCode({ operator, spec }: Call): string {

@@ -44,7 +44,7 @@ type Way = (call: Call, name: string) => WrittenCall | null;
 
 function waysOf(finding: Finding, runtime: RuntimeName): Way[] {
   if (runtime.startsWith('onnxruntime')) return [onnxWay];
-  return finding.backend.name.endsWith('-native') ? [nativeWay] : loweredWays(finding);
+  return finding.backend.builtIn!.endsWith('-native') ? [nativeWay] : loweredWays(finding);
 }
 
 function onnxWay(call: Call): WrittenCall | null {
@@ -246,7 +246,7 @@ function recordedProgram(finding: Finding): Program {
           `const [want, got] = [${number(culprit.want)}, ${number(culprit.got)}];`,
           ...judgement(finding, `at ${list(culprit.index)}`),
         ];
-  const version = backend.name.startsWith('tfjs-') ? releaseOf(backend.version) : release;
+  const version = backend.builtIn?.startsWith('tfjs-') ? releaseOf(backend.version) : release;
   const head = header(finding, runtimes.cpu, version, [`What ${who} gave is written in: it is not run here.`]);
   return {
     text: programText(head, runtimes.cpu, written?.functions ?? '', [...compute, ...shown, ...end]),
