@@ -323,6 +323,13 @@ describe.concurrent('check', () => {
     ]);
   });
 
+  test('what supports gives is true or the reason why not', async () => {
+    const vague = moduleFile("export default { name: 'vague', version: '1', supports() {}, run: () => {} };");
+    const { results } = await jsonl(['check', plain, '--backend', vague]);
+    const reason = expect.stringContaining('supports gave undefined: it must give true, or the reason why not');
+    expect(results).toMatchObject([{ backend: 'vague', verdict: 'mismatch', kind: 'acceptance', reason }]);
+  });
+
   test('every verdict and every kind of mismatch has its line', async () => {
     const verdicts = join(root, 'harness/fixtures/verdicts.mjs');
     const { exit, results, summary } = await jsonl(['check', plain, '--backend', verdicts, '--case-timeout', '1500ms']);

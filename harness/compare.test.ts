@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -156,7 +156,7 @@ describe('a backend with boundaries', () => {
       const { page } = await open({});
       const row = page.getByRole('row').filter({ hasText: 'conv_transpose2d' }).first();
       expect(await row.getByRole('cell').first().innerText()).toMatch(/✗ \d+ of \d+/);
-      expect(await row.getByRole('cell').first().textContent()).toMatch(/\d+ wrong, \d+ agrees/);
+      expect(await row.getByRole('cell').first().textContent()).toMatch(/\d+ wrong, \d+ agree/);
     });
 
     test('draws where the elements differ', async () => {
@@ -173,13 +173,53 @@ test('two versions of one: what changed', async () => {
   const budget = ['--runs', '400', '--seed', '1', '--report', 'versions'];
   const against = ['--against', old, '--backend', mended];
   const { exit, out } = await convdiff('compare', ...against, '--op', 'conv_transpose2d', ...budget);
-  expect(out).toMatch(/^conv_transpose2d: in \d+ cases bounded 1 wrong, bounded 2 agrees$/m);
+  expect(out).toMatch(/^conv_transpose2d: in \d+ cases bounded 1 is wrong, bounded 2 agrees$/m);
   expect(out).toMatch(/^bounded 1: conv_transpose2d: wrong where output_padding ≥ stride$/m);
   expect(out).not.toMatch(/^bounded 2: /m);
   // What is looked at is right, whatever it is put beside.
   expect(exit).toBe(0);
   const { changes } = JSON.parse(readFileSync(join(folder, 'versions/compare.json'), 'utf8'));
   expect(changes).toEqual([expect.objectContaining({ against: 'bounded 1', backend: 'bounded 2', to: 'agrees' })]);
+}, 120_000);
+
+test('a failure by chance makes no rule, and is told', async () => {
+  const flaky = join(folder, 'flaky.mjs');
+  const correct = pathToFileURL(join(root, 'harness/campaign/fixtures/correct.mjs')).href;
+  const source = `import { broken } from '${correct}';
+let runs = 0;
+export default broken('flaky', async (_, inputs, right) => {
+  const result = await right();
+  runs += 1;
+  return runs % 6 === 0 ? { ...result, data: result.data.map((value) => value + 1) } : result;
+});
+`;
+  writeFileSync(flaky, source);
+  const { out, exit } = await convdiff('compare', '--backend', flaky, '--op', 'conv1d', '--runs', '400', '--seed', '1');
+  const rules = out.split('\n').filter((line) => line.startsWith('flaky: '));
+  expect(new Set(rules)).toEqual(new Set(['flaky: conv1d: wrong now and then, by no rule that was found']));
+  expect(exit).toBe(1);
+}, 120_000);
+
+test('interrupted, it tells what it has seen, and does not say that all is well', async () => {
+  const script = join(root, 'scripts/convdiff.mjs');
+  const args = ['compare', '--backend', join(fixtures, 'bounded.mjs'), ...ops, '--runs', '60000', '--report', 'cut'];
+  const child = execa(process.execPath, [script, ...args], { cwd: folder, reject: false, all: true });
+  // Once cases have run for a while.
+  await new Promise<void>((resolve) => {
+    child.stderr!.on('data', (text) => {
+      if (String(text).includes('running cases of')) resolve();
+    });
+    child.on('exit', () => resolve());
+  });
+  child.kill('SIGINT');
+  const { exitCode, all } = await child;
+  expect(exitCode).toBe(1);
+  expect(all).toMatch(/^bounded: conv2d: refuses now and then, by no rule that was found$/m);
+  expect(all).not.toContain('outside of these rules');
+  const page = readFileSync(join(folder, 'cut/index.html'), 'utf8');
+  expect(page).toContain('Interrupted');
+  expect(page).not.toContain('It does all that was tried');
+  expect(readdirSync(join(folder, 'cut/cases')).length).toBeGreaterThan(1);
 }, 120_000);
 
 test('a backend that does all as PyTorch does has no rule', async () => {
@@ -195,6 +235,9 @@ test.each([
   [['compare'], '--backend'],
   [['compare', '--backend', 'reference', '--runs', '0'], '--runs'],
   [['compare', '--backend', 'reference', '--op', 'conv4d'], 'conv4d'],
+  [['compare', '--backend', 'reference', '--against', 'reference'], 'beside itself'],
+  [['compare', '--backend', 'reference', '--report', '/proc/none'], '--report'],
+  [['compare', '--backend', 'reference', '--report', ''], '--report'],
 ])('%j is refused', async (args, says) => {
   const { exit, out, err } = await convdiff(...args);
   expect({ exit, out, err }).toEqual({ exit: 2, out: '', err: expect.stringContaining(says) });

@@ -1,9 +1,11 @@
+import { caseOf } from '../campaign/plan.ts';
 import type { Contender, Session } from '../campaign/session.ts';
 import { featuresOf, idOf, signatureOf } from '../campaign/signature.ts';
 import type { Failure } from '../campaign/trial.ts';
 import type { Case, OpName } from '../core/case.ts';
 import type { OracleName } from '../core/outcome.ts';
 import { modelOf } from '../coverage/coverage.ts';
+import { prepare } from '../operators/call.ts';
 import { operatorOf } from '../operators/index.ts';
 import { find } from '../repro/find.ts';
 import type { Finding } from '../repro/finding.ts';
@@ -12,7 +14,7 @@ import { type KnownIssue, recognise } from '../store/knownIssues.ts';
 import { meets, place } from './learn.ts';
 import { smallestFrom, smallestOf } from './smallest.ts';
 import { type Speed, speeds } from './speed.ts';
-import { type Standing, standings } from './standing.ts';
+import { type Standing, standings, standingVerbs } from './standing.ts';
 import { type Boundary, type Findings, laterThan, type Observation, type Share, Survey, shareOf } from './survey.ts';
 
 /* What a comparison comes to: all that its reports are made of. */
@@ -50,6 +52,8 @@ export interface Entry {
   before: readonly Case[];
   elements: number;
   knownIssue: { id: string; title: string; upstream: string | null } | null;
+  /** The other backends that did the same, in most of the cases that it is about. */
+  alsoOn: readonly string[];
   /** Seen once more, with both results; null where it could not be. */
   finding: Finding | null;
 }
@@ -111,7 +115,7 @@ const mostUnexplained = 2;
 
 /** Finds out what backends can do, where they are wrong, and how fast they are. Throws HarnessError. */
 export async function compareBackends(options: CompareOptions): Promise<Comparison> {
-  const { session, bases, ops, seed, runs, oracle, signal, onProgress } = options;
+  const { session, bases, ops, seed, runs, oracle, knownIssues, signal, onProgress } = options;
   const started_ms = performance.now();
   const survey = new Survey({
     session,
@@ -130,7 +134,13 @@ export async function compareBackends(options: CompareOptions): Promise<Comparis
   const elsewhere: Comparison['elsewhere'] = [];
   for (const contender of session.contenders) {
     for (const op of ops) {
-      if (signal.aborted) break;
+      if (signal.aborted) {
+        for (const entry of unlearned(contender, op, survey, knownIssues)) {
+          entries.push(entry);
+          options.onEntry(entry);
+        }
+        continue;
+      }
       onProgress(`learning where ${contender.name} does what in ${op}`, null);
       const findings = await survey.learn(contender, op);
       elsewhere.push({ backend: contender.name, op, fresh: findings.elsewhere });
@@ -234,13 +244,14 @@ async function* entriesOf(
   const seen = survey.of(contender.name, op);
   for (const boundary of boundaries) {
     if (signal.aborted) return;
-    options.onProgress(`shrinking what ${contender.name} ${boundary.standing} in ${op}`, null);
+    options.onProgress(`shrinking a case of ${op} where ${contender.name} ${standingVerbs[boundary.standing]}`, null);
     const smallest = await smallestOf(boundary, seen, around);
     if (smallest === null) continue;
     const { standing, conjunction, fresh } = boundary;
     const conditions = place(conjunction).map(({ words }) => words);
     const plainValues = conjunction.some(({ ofSight }) => ofSight);
-    yield entryOf({ standing, conditions, plainValues }, seenOf(boundary, seen), fresh, smallest);
+    const alsoOn = others(({ classes }) => classes !== null && meets(place(conjunction), classes), standing);
+    yield entryOf({ standing, conditions, plainValues, alsoOn }, seenOf(boundary, seen), fresh, smallest);
   }
   for (const standing of standings) {
     const alike = unexplained.filter((one) => one.standing === standing);
@@ -249,7 +260,8 @@ async function* entriesOf(
       if (signal.aborted) return;
       const smallest = await smallestFrom(observation, { op, conjunction: [] }, around);
       const share = { happened: alike.length, cases: seen.length };
-      const entry = await entryOf({ standing, conditions: null, plainValues: false }, share, null, smallest);
+      const alsoOn = others(({ draw }) => alike.some((one) => one.draw === draw), standing);
+      const entry = await entryOf({ standing, conditions: null, plainValues: false, alsoOn }, share, null, smallest);
       if (!told.has(entry.id)) yield entry;
       told.add(entry.id);
     }
@@ -269,14 +281,24 @@ async function* entriesOf(
         if (first === undefined || signal.aborted) continue;
         const smallest = await smallestFrom(first, { op, conjunction: [] }, around);
         const conditions = [twist.replace(/^break /, 'a broken rule: ').replace(/^oddity /, 'an oddity: ')];
-        const rule = { standing, conditions, plainValues: false };
+        const alsoOn = others(({ draw }) => observations.some((one) => one.draw === draw), standing);
+        const rule = { standing, conditions, plainValues: false, alsoOn };
         yield entryOf(rule, shareOf(observations, standing), null, smallest);
       }
     }
   }
 
+  /** The other backends that stand so to most of those cases. */
+  function others(isOne: (observation: Observation) => boolean, standing: Standing): string[] {
+    const names = session.contenders.map(({ name }) => name).filter((name) => name !== contender.name);
+    return names.filter((name) => {
+      const { happened, cases } = shareOf(survey.of(name, op).filter(isOne), standing);
+      return cases > 0 && happened >= cases / 2;
+    });
+  }
+
   async function entryOf(
-    { standing, conditions, plainValues }: Pick<Entry, 'standing' | 'conditions' | 'plainValues'>,
+    { standing, conditions, plainValues, alsoOn }: Pick<Entry, 'standing' | 'conditions' | 'plainValues' | 'alsoOn'>,
     seenShare: Share,
     fresh: Share | null,
     { call, mismatch, before }: Failure,
@@ -301,6 +323,7 @@ async function* entriesOf(
       before,
       elements: elementsOf(call.case),
       knownIssue: issue === null ? null : { id: issue.id, title: issue.title, upstream: issue.upstream },
+      alsoOn,
       finding,
     };
 
@@ -310,6 +333,45 @@ async function* entriesOf(
       return typeof found === 'string' ? null : found;
     }
   }
+}
+
+/** Where there was no time to learn: of each standing but agreement the smallest case that was seen, as it was drawn. */
+function unlearned(contender: Contender, op: OpName, survey: Survey, knownIssues: readonly KnownIssue[]): Entry[] {
+  const seen = survey.of(contender.name, op);
+  return standings.flatMap((standing): Entry[] => {
+    const own = seen.flatMap(({ draw, standing: one, verdict }) =>
+      one === standing && verdict.verdict === 'mismatch'
+        ? [{ call: prepare(caseOf(op, draw)), mismatch: verdict }]
+        : [],
+    );
+    const [first, ...rest] = own;
+    if (first === undefined) return [];
+    const size = ({ call }: typeof first) => elementsOf(call.case);
+    const { call, mismatch } = rest.reduce((least, one) => (size(one) < size(least) ? one : least), first);
+    const features = featuresOf(call, contender.name, mismatch);
+    const recognisable = { op, backend: contender.name, version: contender.version, kind: mismatch.kind, features };
+    const issue = recognise(knownIssues, recognisable);
+    return [
+      {
+        backend: contender.name,
+        op,
+        standing,
+        conditions: null,
+        plainValues: false,
+        seen: { happened: own.length, cases: seen.length },
+        fresh: null,
+        id: idOf(signatureOf(call, contender.name, mismatch, false)),
+        kind: mismatch.kind,
+        reason: mismatch.reason,
+        case: call.case,
+        before: [],
+        elements: elementsOf(call.case),
+        knownIssue: issue === null ? null : { id: issue.id, title: issue.title, upstream: issue.upstream },
+        alsoOn: [],
+        finding: null,
+      },
+    ];
+  });
 }
 
 /** How often it happens in the cases of the survey that a rule is about. */

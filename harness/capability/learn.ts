@@ -16,6 +16,8 @@ const beamWidth = 24;
 const deviations = 4;
 /** A condition must raise that by so much, or it is left out. */
 const leastGain = 0.01;
+/** Or it explains so many times as much. */
+const moreExplained = 1.02;
 /** A rule that explains less, or as much as may be chance with a probability above e to the minus this, is none. */
 const leastCases = 3;
 const leastEvidence = Math.log(1e6);
@@ -112,7 +114,7 @@ function bestOf(all: Extent, extents: ReadonlyMap<Condition, Extent>): Candidate
     beam = longer.sort((a, b) => b.score - a.score || b.yes.size - a.yes.size).slice(0, beamWidth);
     const [top] = beam;
     if (top === undefined) break;
-    if (top.score > best.score + leastGain) best = top;
+    if (isBetter(top, best)) best = top;
     // Some conditions say something only together with another one.
     else if (depth > 0) break;
   }
@@ -128,6 +130,12 @@ function bestOf(all: Extent, extents: ReadonlyMap<Condition, Extent>): Candidate
     }
     return candidate;
   }
+}
+
+/** A longer conjunction must be surer by something, or as sure and explain more. */
+function isBetter(longer: Candidate, shorter: Candidate): boolean {
+  const explainsMore = longer.score >= shorter.score && longer.yes.size > moreExplained * shorter.yes.size;
+  return longer.score > shorter.score + leastGain || explainsMore;
 }
 
 function candidateOf(conjunction: Conjunction, { yes, no }: Extent): Candidate {

@@ -8,6 +8,17 @@ import type { Call } from '../operators/call.ts';
 export const standings = ['unsupported', 'refuses', 'takes', 'crashes', 'wrong', 'agrees', 'unknown'] as const;
 export type Standing = (typeof standings)[number];
 
+/** What is said of a backend that stands so to a case. */
+export const standingVerbs: Record<Standing, string> = {
+  unsupported: 'does not support it',
+  refuses: 'refuses',
+  takes: 'takes what PyTorch refuses',
+  crashes: 'crashes',
+  wrong: 'is wrong',
+  agrees: 'agrees',
+  unknown: 'is unknown',
+};
+
 export function standingOf({ refusal }: Call, verdict: Verdict): Standing {
   switch (verdict.verdict) {
     case 'agree':

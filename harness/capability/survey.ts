@@ -20,6 +20,8 @@ const roundSize = 64;
 /** A rule is checked with so many fresh cases that meet it, or so many where the backend dies of them. */
 const freshCases = 24;
 const freshDeaths = 6;
+/** So many of them, as a share, must do as it says. */
+const leastBorneOut = 0.9;
 /** And so many that meet none. */
 const freshElsewhere = 60;
 /** So many draws are looked through for them. */
@@ -230,7 +232,9 @@ export class Survey {
 
   #findings(op: OpName, observations: readonly Observation[], checks: readonly Check[]): Findings {
     const boundaries = checks.flatMap(({ rule, observed }) =>
-      rule === null ? [] : [{ op, ...rule, fresh: shareOf(observed, rule.standing) }],
+      rule === null || !isBorneOut(observed, rule.standing)
+        ? []
+        : [{ op, ...rule, fresh: shareOf(observed, rule.standing) }],
     );
     const outside = checks.find(({ rule }) => rule === null)!.observed;
     const failures = outside.filter(({ standing }) => standing !== 'agrees' && standing !== 'unknown');
@@ -288,6 +292,13 @@ interface Check {
 function freshCount(rule: Rule | null): number {
   if (rule === null) return freshElsewhere;
   return rule.standing === 'crashes' ? freshDeaths : freshCases;
+}
+
+/** Whether fresh cases say what a rule says; what none was drawn for is no rule. */
+function isBorneOut(observed: readonly Observation[], standing: Standing): boolean {
+  const decided = observed.filter((one) => one.standing !== 'unknown');
+  const { happened, cases } = shareOf(decided, standing);
+  return cases > 0 && happened >= leastBorneOut * cases;
 }
 
 function isContradicted({ standing }: Observation, expected: Standing): boolean {

@@ -4,7 +4,7 @@ import { modelOf } from '../coverage/coverage.ts';
 import { type Classes, classesOf } from '../coverage/model.ts';
 import type { Call } from '../operators/call.ts';
 import type { Operator } from '../operators/operator.ts';
-import { channelsOf, kernelOf, spatialOf } from '../semantics/window.ts';
+import { axisValues, channelsOf, kernelOf, spatialOf } from '../semantics/window.ts';
 
 /** A condition on a call that people can read, such as `stride > 1`: in one dimension of its operator's classes, some of them. */
 export interface Condition {
@@ -90,7 +90,18 @@ const vocabulary: Record<string, Record<string, readonly string[]>> = {
   'channels out': { 'one output channel': ['one'], 'several output channels': ['several'] },
   'kernel and input': { 'a kernel larger than the input': ['larger'] },
   windows: { 'windows on padding alone': ['some', 'none'], 'no window that meets the input': ['none'] },
-  rank: { 'a scalar': ['0'], 'an input of one axis': ['1'] },
+  rank: {
+    'a scalar': ['0'],
+    'an input of one axis': ['1'],
+    'an input of two axes': ['2'],
+    'an input of three axes': ['3'],
+    'an input of four axes': ['4'],
+    'an input of more than three axes': ['4', '> 4'],
+    'an input of more than four axes': ['> 4'],
+  },
+  'kernel size': { 'a kernel > 2': ['3', '4'], 'a kernel > 3': ['4'] },
+  'number of groups': { 'groups > 2': ['3'] },
+  'on one axis': { 'stride > 1 and dilation > 1 on one axis': ['stride and dilation'] },
   data: {
     'special values': ['special'],
     'values other than small integers': ['normal', 'special'],
@@ -118,9 +129,18 @@ function windowsClass({ operator, spec }: Call): string {
   return taps.some((count) => count === 0) ? 'some' : 'all';
 }
 
+/** Whether some axis has both a stride and a dilation. */
+function onOneAxis({ params }: Call['spec'], axes: number): string {
+  const [strides, dilations] = [axisValues(params, 'stride', axes), axisValues(params, 'dilation', axes)];
+  return strides.some((stride, i) => stride > 1 && dilations[i]! > 1) ? 'stride and dilation' : 'no';
+}
+
 function sizesOf(call: Call): Classes {
   const { operator, spec } = call;
-  if (operator.family === 'padding') return { rank: String(Math.min(2, spec.shapes.input.length)) };
+  if (operator.family === 'padding') {
+    const rank = spec.shapes.input.length;
+    return { rank: rank > 4 ? '> 4' : String(rank) };
+  }
   const axes = operator.unbatchedRank! - 1;
   const [input, kernel] = [spatialOf(spec, axes), kernelOf(spec)];
   const count = (channels: number) => (channels === 1 ? 'one' : 'several');
@@ -128,6 +148,9 @@ function sizesOf(call: Call): Classes {
     windows: windowsClass(call),
     'channels in': count(channelsOf(spec, axes)),
     'channels out': count(operator.outputShape(spec).at(-axes - 1)!),
+    'kernel size': String(Math.min(4, Math.max(...kernel))),
+    'number of groups': String(Math.min(3, spec.params.groups as number)),
+    'on one axis': onOneAxis(spec, axes),
     'kernel and input': kernel.some((size, i) => size > input[i]!) ? 'larger' : 'not larger',
   };
 }

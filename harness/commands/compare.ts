@@ -1,19 +1,21 @@
-import { join, relative, resolve } from 'node:path';
+import { existsSync, statSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import Table from 'cli-table3';
 import { isSameSource, sourceOf } from '../backends/source.ts';
 import type { Contender, Session } from '../campaign/session.ts';
 import { type Comparison, type Counts, compareBackends, type Entry } from '../capability/comparison.ts';
+import { standingVerbs } from '../capability/standing.ts';
 import { UsageError } from '../core/errors.ts';
-import { backendWords, entryWords, evidenceWords, standingWords } from '../report/boundaries.ts';
+import { backendWords, countsWords, entryWords, evidenceWords } from '../report/boundaries.ts';
 import { comparisonJson, comparisonLines } from '../report/comparisonJson.ts';
 import { comparisonPage, type Programs } from '../report/comparisonPage.ts';
-import { caseWords, durationWords, groupDigits } from '../report/words.ts';
+import { caseWords, durationWords, groupDigits, plural } from '../report/words.ts';
 import type { Language } from '../repro/programs.ts';
 import { provenProgram } from '../repro/run.ts';
 import { writeAtomically } from '../store/atomic.ts';
 import { type Counterexample, counterexampleSchema, originOf } from '../store/counterexample.ts';
 import { readKnownIssues } from '../store/knownIssues.ts';
-import { Store } from '../store/store.ts';
+import { checkWritable, Store } from '../store/store.ts';
 import { commandPrefix, exitOf, leaveSignal, quoted, reportFor, withSession } from './context.ts';
 import {
   type CommonOptions,
@@ -21,6 +23,7 @@ import {
   integerOf,
   knownIssuesFolder,
   opsOf,
+  reportFolderOf,
   seedOf,
   workingFolder,
 } from './options.ts';
@@ -52,9 +55,15 @@ export async function compare(options: CompareOptions): Promise<number> {
   const caseTimeout_ms =
     options.caseTimeout === undefined ? defaultTimeout_ms : durationOf_ms('--case-timeout', options.caseTimeout);
   const knownIssues = readKnownIssues(knownIssuesFolder);
-  const folder = options.report === undefined ? null : resolve(cwd, options.report);
+  const folder = options.report === undefined ? null : reportFolderOf(options, cwd);
+  if (folder !== null) checkReport(folder);
   const report = reportFor(options.format, () => '');
   const signal = leaveSignal();
+  const both = options.backend.find((word) =>
+    options.against?.some((other) => isSameSource(sourceOf(word, cwd), sourceOf(other, cwd))),
+  );
+  if (both !== undefined)
+    throw new UsageError(`${both} is to be put beside itself: --against must name another backend`);
   const backends = [...(options.against ?? []), ...options.backend];
   const session = { backends, caseTimeout_ms, cwd, maxDeaths, versions: true, oracle: options.oracle };
   const say = options.format === 'jsonl' ? process.stderr : process.stdout;
@@ -63,7 +72,7 @@ export async function compare(options: CompareOptions): Promise<number> {
     say.write(`seed ${seed}\n`);
     const perOperator = Math.ceil(runs / ops.length);
     say.write(
-      `${opened.contenders.map(backendWords).join(', ')}: ${groupDigits(perOperator)} cases of each of ${ops.join(' ')}\n`,
+      `${opened.contenders.map(backendWords).join(', ')}: ${plural(perOperator, 'case')} of each of ${ops.join(' ')}\n`,
     );
     const comparison = await compareBackends({
       session: opened,
@@ -89,6 +98,15 @@ export async function compare(options: CompareOptions): Promise<number> {
   });
 }
 
+/** Before anything runs, that a report can be written. Throws UsageError. */
+function checkReport(folder: string): void {
+  checkWritable(folder, 'report', '--report');
+  const page = join(folder, 'index.html');
+  if (existsSync(page) && !statSync(page).isFile()) {
+    throw new UsageError(`${page} is no file: name another folder with --report`);
+  }
+}
+
 /** Writes the page, its data, and the smallest case of each entry as a file that `replay` takes. Returns the page's path. */
 async function writeReport(
   comparison: Comparison,
@@ -96,6 +114,8 @@ async function writeReport(
 ): Promise<string> {
   const store = new Store(join(folder, 'cases'));
   store.checkWritable();
+  // Those of an earlier report are not this one's.
+  for (const { file } of store.found()) store.remove(file);
   const files = new Map<Entry, string>();
   const programs = new Map<Entry, Programs>();
   for (const entry of comparison.entries) {
@@ -183,20 +203,19 @@ function closing({ tables, backends, elsewhere, speed, changes, seconds }: Compa
     );
   const changed = changes.map(
     ({ op, against, backend, from, to, cases: count }) =>
-      `${op}: in ${groupDigits(count)} cases ${against} ${standingWords[from]}, ${backend} ${standingWords[to]}`,
+      `${op}: in ${plural(count, 'case')} ${against} ${standingVerbs[from]}, ${backend} ${standingVerbs[to]}`,
   );
   return [
     table.toString(),
-    `outside of these rules ${groupDigits(cases - met)} of ${groupDigits(cases)} cases drawn to check them agree`,
+    ...(cases === 0
+      ? []
+      : [
+          `outside of these rules ${groupDigits(cases - met)} of ${groupDigits(cases)} cases drawn to check them agree`,
+        ]),
     ...changed,
     ...fast,
     `done in ${durationWords(seconds)}`,
   ].join('\n');
-}
-
-function countsWords(counts: Counts): string {
-  const parts = Object.entries(counts).map(([standing, count]) => `${groupDigits(count)} ${standing}`);
-  return parts.length === 0 ? 'nothing was run' : parts.join(', ');
 }
 
 function endingOf({ entries, tables, backends, interrupted }: Comparison): Parameters<typeof exitOf>[0] {

@@ -92,7 +92,8 @@ async function answer(backend: Backend, frame: Frame): Promise<Buffer> {
       const shapes = mapInputs(operands, ({ shape }) => [...shape]);
       const dtypes = mapInputs(operands, ({ dtype }) => dtype);
       const supported = backend.supports({ ...(gradient ?? { op }), params, shapes, dtypes });
-      if (supported !== true) return encodeFrame(frame.id, { type: 'unsupported', reason: String(supported) });
+      if (typeof supported === 'string') return encodeFrame(frame.id, { type: 'unsupported', reason: supported });
+      if (supported !== true) throw new Error(`supports gave ${supported}: it must give true, or the reason why not`);
     }
     const started_ms = performance.now();
     if (gradient === null) output = await backend.run({ op, params }, inputs);

@@ -1,5 +1,5 @@
-import type { Entry } from '../capability/comparison.ts';
-import type { Standing } from '../capability/standing.ts';
+import type { Counts, Entry } from '../capability/comparison.ts';
+import { type Standing, standings } from '../capability/standing.ts';
 import type { Share } from '../capability/survey.ts';
 import { groupDigits } from './words.ts';
 
@@ -18,6 +18,25 @@ export const standingWords: Record<Standing, string> = {
   crashes: 'crashes',
   unknown: 'unknown',
 };
+
+/** What is said of cases, in numbers: 235 agree, 42 wrong. */
+const countWords: Record<Standing, string> = {
+  agrees: 'agree',
+  refuses: 'refused',
+  unsupported: 'unsupported',
+  takes: 'taken that PyTorch refuses',
+  wrong: 'wrong',
+  crashes: 'crashed',
+  unknown: 'unknown',
+};
+
+/** As `42 wrong, 235 agree`. */
+export function countsWords(counts: Counts): string {
+  const parts = standings
+    .filter((one) => counts[one] !== undefined)
+    .map((one) => `${groupDigits(counts[one]!)} ${countWords[one]}`);
+  return parts.length === 0 ? 'nothing was run' : parts.join(', ');
+}
 
 /** What an entry says, as `conv2d: refuses stride > 1 with dilation > 1`. */
 export function entryWords(entry: Pick<Entry, 'op' | 'standing' | 'conditions'>): string {

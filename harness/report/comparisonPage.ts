@@ -1,9 +1,17 @@
 import type { Change, Comparison, Counts, Entry, Table } from '../capability/comparison.ts';
 import type { Speed } from '../capability/speed.ts';
-import { type Standing, standings } from '../capability/standing.ts';
+import type { Standing } from '../capability/standing.ts';
 import { flatIndex } from '../core/tensor.ts';
 import { gotOf, wantedOf } from '../repro/finding.ts';
-import { backendWords, entryWords, evidenceWords, ruleWords, shareWords, standingWords } from './boundaries.ts';
+import {
+  backendWords,
+  countsWords,
+  entryWords,
+  evidenceWords,
+  ruleWords,
+  shareWords,
+  standingWords,
+} from './boundaries.ts';
 import { differencePicture } from './difference.ts';
 import { code, html, type Markup, nothing, page, scrolling } from './html.ts';
 import { errorLegend, errorPlot } from './plot.ts';
@@ -52,13 +60,6 @@ function totalOf(counts: Counts): number {
   return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
-function countsWords(counts: Counts): string {
-  const parts = standings
-    .filter((one) => counts[one] !== undefined)
-    .map((one) => `${groupDigits(counts[one]!)} ${standingWords[one]}`);
-  return parts.join(', ');
-}
-
 function cell(counts: Counts): Markup {
   const state = stateOf(counts);
   if (state === null) return html`<td class="number soft">none</td>`;
@@ -96,7 +97,7 @@ function tableSection({ op, dimensions }: Table, backends: readonly string[]): M
         html`<tr><th scope="row">${name}: ${one}</th>${backends.map((backend) => cell(counts[backend] ?? {}))}</tr>`,
     ),
   );
-  return html`<details id="classes-${op}"><summary>${op}</summary><div class="inside">${scrolling(`Classes of ${op}`, html`<table>${head('class', backends)}<tbody>${rows}</tbody></table>`)}</div></details>`;
+  return html`<details><summary>${op}</summary><div class="inside" id="classes-${op}">${scrolling(`Classes of ${op}`, html`<table>${head('class', backends)}<tbody>${rows}</tbody></table>`)}</div></details>`;
 }
 
 function drawing({ finding }: Entry): Markup {
@@ -145,20 +146,20 @@ function sentence(words: string): string {
 }
 
 function entriesSection(options: ComparisonPageOptions): Markup {
-  const { backends, entries, elsewhere } = options.comparison;
+  const { backends, entries, elsewhere, interrupted } = options.comparison;
   const sections = backends.map(({ name, version }) => {
     const own = entries.filter(({ backend }) => backend === name);
     const checks = elsewhere.filter(({ backend }) => backend === name);
     const [cases, met] = checks.reduce(([a, b], { fresh }) => [a + fresh.cases, b + fresh.happened], [0, 0]);
     const outside = `Of ${groupDigits(cases)} cases that meet none of its rules, drawn to check them, ${groupDigits(cases - met)} agree.`;
-    const list =
-      own.length === 0
-        ? html`<p>It does all that was tried as PyTorch does.</p>`
-        : own.map((entry) => entrySection(entry, options));
-    return html`<h3>${backendWords({ name, version })}</h3>${list}<p class="soft">${outside}</p>`;
+    const all = interrupted
+      ? 'Nothing else was seen before it was interrupted.'
+      : 'It does all that was tried as PyTorch does.';
+    const list = own.length === 0 ? html`<p>${all}</p>` : own.map((entry) => entrySection(entry, options));
+    return html`<h3>${backendWords({ name, version })}</h3>${list}${cases === 0 ? nothing : html`<p class="soft">${outside}</p>`}`;
   });
   return html`<section aria-labelledby="rules"><h2 id="rules">What it does not do as PyTorch does</h2>
-<p class="soft">Rules were learned from the cases and then checked with others, drawn afterwards.</p>${sections}</section>`;
+<p class="soft">${interrupted ? 'Interrupted before all rules were learned: what has none is the smallest case that was seen.' : 'Rules were learned from the cases and then checked with others, drawn afterwards.'}</p>${sections}</section>`;
 }
 
 function errorsSection({ errors, backends }: Comparison): Markup {
@@ -181,23 +182,38 @@ function place(ratio: number): number {
   return 50 + (50 * Math.max(-3, Math.min(3, Math.log10(ratio)))) / 3;
 }
 
-function speedRow({ layer, backend, base, ratio, seconds }: Speed): Markup {
+/** Two digits are enough of what varies so. */
+function roughly(value: number): string {
+  return value >= 100 ? groupDigits(value) : String(Number(value.toPrecision(2)));
+}
+
+/** `isAlone`: there is nothing to compare it with. */
+function speedRow({ layer, backend, base, ratio, seconds }: Speed, isAlone: boolean): Markup {
+  const time = html`<th scope="row">${layer}</th><td>${backend}</td><td class="number">${roughly(1000 * seconds)} ms</td>`;
+  if (isAlone) return html`<tr>${time}</tr>`;
   const [low, middle, high] = [place(ratio.low), place(ratio.median), place(ratio.high)];
   const bar = html`<svg aria-hidden="true" width="200" height="14" viewBox="0 0 200 14"><line class="grid" x1="100" x2="100" y1="0" y2="14"/><g class="series-0"><line class="line" x1="${2 * low}" x2="${2 * high}" y1="7" y2="7"/><circle class="dot" cx="${2 * middle}" cy="7" r="4"/></g></svg>`;
   const words =
     backend === base
       ? 'is what others are compared with'
-      : `${ratio.median.toPrecision(2)} (${ratio.low.toPrecision(2)} to ${ratio.high.toPrecision(2)})`;
-  return html`<tr><th scope="row">${layer}</th><td>${backend}</td><td class="number">${(1000 * seconds).toPrecision(2)} ms</td><td>${words}</td><td>${backend === base ? '' : bar}</td></tr>`;
+      : `${roughly(ratio.median)} (${roughly(ratio.low)} to ${roughly(ratio.high)})`;
+  return html`<tr>${time}<td>${words}</td><td>${backend === base ? '' : bar}</td></tr>`;
 }
 
 function speedSection({ speed }: Comparison): Markup {
   const title = html`<h2 id="speed">Speed</h2>`;
   if (speed.length === 0)
     return html`<section aria-labelledby="speed">${title}<p>No layer of a known model was run.</p></section>`;
+  const isAlone = speed.every(({ backend, base }) => backend === base);
+  const about = isAlone
+    ? 'Layers of known models, in three to seven rounds: the middle one.'
+    : "Layers of known models, all backends in turn, in three to seven rounds. The time as a multiple of the first backend's in the same round: the middle one, from the least to the most. Left of the line is faster. A backend that does not run a layer has no row.";
+  const multiple = isAlone
+    ? nothing
+    : html`<th scope="col">multiple</th><th scope="col">from 1/1000 to 1000 times</th>`;
   return html`<section aria-labelledby="speed">${title}
-<p class="soft">Layers of known models, all backends in turn, in three to seven rounds. The time as a multiple of the first backend's in the same round: the middle one, from the least to the most. Left of the line is faster.</p>
-${scrolling('Times of layers', html`<table><thead><tr><th scope="col">layer</th><th scope="col">backend</th><th scope="col">time</th><th scope="col">multiple</th><th scope="col">from 1/1000 to 1000 times</th></tr></thead><tbody>${speed.map(speedRow)}</tbody></table>`)}</section>`;
+<p class="soft">${about}</p>
+${scrolling('Times of layers', html`<table><thead><tr><th scope="col">layer</th><th scope="col">backend</th><th scope="col">time</th>${multiple}</tr></thead><tbody>${speed.map((one) => speedRow(one, isAlone))}</tbody></table>`)}</section>`;
 }
 
 function changeRow({ op, against, backend, from, to, cases }: Change): Markup {
@@ -206,7 +222,9 @@ function changeRow({ op, against, backend, from, to, cases }: Change): Markup {
 
 function rulesOnlyIn(entries: readonly Entry[], one: string, other: string): Markup {
   const others = new Set(entries.filter(({ backend }) => backend === other).map(entryWords));
-  const own = entries.filter((entry) => entry.backend === one && !others.has(entryWords(entry)));
+  const own = entries.filter(
+    (entry) => entry.backend === one && !others.has(entryWords(entry)) && !entry.alsoOn.includes(other),
+  );
   if (own.length === 0) return nothing;
   return html`<h3>Only ${one}</h3><ul>${own.map((entry) => html`<li>${entry.op}: ${ruleWords(entry)}</li>`)}</ul>`;
 }
