@@ -150,7 +150,7 @@ function sizesOf(call: Call): Classes {
     'channels out': count(operator.outputShape(spec).at(-axes - 1)!),
     'kernel size': String(Math.min(4, Math.max(...kernel))),
     'number of groups': String(Math.min(3, spec.params.groups as number)),
-    'on one axis': onOneAxis(spec, axes),
+    ...(axes === 1 ? {} : { 'on one axis': onOneAxis(spec, axes) }),
     'kernel and input': kernel.some((size, i) => size > input[i]!) ? 'larger' : 'not larger',
   };
 }
