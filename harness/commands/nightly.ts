@@ -37,8 +37,8 @@ const defaultSeed = '1';
 const canaryBound = 2048;
 /** What is kept may take this share of the time. */
 const keptShare = 0.5;
-/** What is left of the time to write things down. */
-const writing_ms = 1000;
+/** So much of the time is left for what is being shrunk when the hunt ends, and to write things down. */
+const writing_ms = 3000;
 /** Off a terminal, progress is one line in so much time. */
 const plainEvery_ms = 10_000;
 
