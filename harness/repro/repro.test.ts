@@ -262,10 +262,11 @@ describe.each(languages)('in %s', (language) => {
     const finding = findings.get(name)!;
     const { program, all } = await firstThatShows(finding, language);
     if (finding.mismatch.kind === 'value') expect(all).toMatch(/: wanted .*, got .*: WRONG/);
-    expect(program.text.split('\n').length).toBeLessThan(70);
+    expect(program.text.split('\n').length).toBeLessThan(80);
     if (language === 'typescript' && !program.text.startsWith('// @ts-nocheck')) inTypeScript.push(program.text);
-    // What the lowering does for a gradient, and over a dilated depth, is not what it prints.
-    const isTold = subject.case.op.includes('_grad_') || name === 'tfjs-wasm-nan-in-dilated-conv3d';
+    // What the lowering does for a gradient, over a dilated depth, and with groups, is not what it prints.
+    const toldOnly = ['tfjs-wasm-nan-in-dilated-conv3d', 'tfjs-webgl-conv-epsilon'];
+    const isTold = subject.case.op.includes('_grad_') || toldOnly.includes(name);
     const runsIt = language === 'python' ? /^(tensorflow|jax|openvino)/ : /^(tfjs|onnxruntime)/;
     if (runsIt.test(backend) && !isTold) expect(program.text).not.toContain('it is not run here');
   });
