@@ -11,8 +11,8 @@ import { replayOn } from './replay.ts';
 import { Session } from './session.ts';
 
 /*
- * Backends with one bug each, against the real oracle: every bug is found with the right kind, shrunk, saved once, and fails
- * again from its saved values alone.
+ * Backends with one bug each: every bug is found with the right kind, shrunk, saved once, and fails again from its saved values
+ * alone. Some of them against PyTorch, the others against our own definition, which starts at once.
  */
 
 const folder = mkdtempSync(join(tmpdir(), 'convdiff-campaign-'));
@@ -42,11 +42,14 @@ function campaignOf(options: Pick<CampaignOptions, 'session' | 'store' | 'seed'>
   });
 }
 
+const againstPyTorch = ['off-by-one-padding', 'takes-anything', 'stale-cache', 'pad-from-the-front', 'correct'];
+
 async function hunt(name: string, runs: number, ops: readonly OpName[] = both): Promise<Hunt> {
   const backends = [join(fixtures, `${name}.mjs`)];
   // Nothing but waiting is in these.
   const isWaiting = name === 'hangs' || name === 'never-resolves';
-  const session = await Session.open({ backends, caseTimeout_ms: isWaiting ? 500 : caseTimeout_ms, cwd: root });
+  const oracle = againstPyTorch.includes(name) ? 'pytorch' : 'reference';
+  const session = await Session.open({ backends, caseTimeout_ms: isWaiting ? 500 : caseTimeout_ms, cwd: root, oracle });
   const store = new Store(join(folder, name));
   store.checkWritable();
   const campaign = campaignOf({ session, store, seed: 1, runs, ops });
