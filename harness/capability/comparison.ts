@@ -259,9 +259,11 @@ async function* entriesOf(
     for (const observation of alike.slice(0, mostUnexplained)) {
       if (signal.aborted) return;
       const smallest = await smallestFrom(observation, { op, conjunction: [] }, around);
-      const share = { happened: alike.length, cases: seen.length };
+      // Others were drawn near by, to learn from: these say nothing of how often it happens.
+      const share = { happened: alike.filter((one) => seen.includes(one)).length, cases: seen.length };
       const alsoOn = others(({ draw }) => alike.some((one) => one.draw === draw), standing);
-      const entry = await entryOf({ standing, conditions: null, plainValues: false, alsoOn }, share, null, smallest);
+      const rule = { standing, conditions: null, plainValues: false, alsoOn };
+      const entry = await entryOf(rule, share, null, smallest);
       if (!told.has(entry.id)) yield entry;
       told.add(entry.id);
     }
