@@ -50,6 +50,7 @@ describe('a boundary is found as it is', () => {
     ['conv2d', ['a kernel > 3'], (c) => c['kernel size'] === '4'],
     ['conv1d', ['groups > 2'], (c) => c['number of groups'] === '3'],
     ['conv2d', ['stride > 1 and dilation > 1 on one axis'], (c) => c['on one axis'] === 'stride and dilation'],
+    ['conv1d', ["padding 'same' with one zero more behind"], (c) => c['ends of same'] === 'unequal'],
     ['pad', ['an input of four axes'], (c) => c.rank === '4'],
     ['pad', ['crops and an input of four axes'], (c) => c.rank === '4' && isOneOf('crops', 'both')(c.signs)],
     ['conv2d', [''], () => true],

@@ -4,6 +4,7 @@ import { modelOf } from '../coverage/coverage.ts';
 import { type Classes, classesOf } from '../coverage/model.ts';
 import type { Call } from '../operators/call.ts';
 import type { Operator } from '../operators/operator.ts';
+import { convolutionPadding } from '../semantics/convolution.ts';
 import { axisValues, channelsOf, kernelOf, spatialOf } from '../semantics/window.ts';
 
 /** A condition on a call that people can read, such as `stride > 1`: in one dimension of its operator's classes, some of them. */
@@ -101,6 +102,7 @@ const vocabulary: Record<string, Record<string, readonly string[]>> = {
   },
   'kernel size': { 'a kernel > 2': ['3', '4'], 'a kernel > 3': ['4'] },
   'number of groups': { 'groups > 2': ['3'] },
+  'ends of same': { "padding 'same' with one zero more behind": ['unequal'] },
   'on one axis': { 'stride > 1 and dilation > 1 on one axis': ['stride and dilation'] },
   data: {
     'special values': ['special'],
@@ -135,6 +137,13 @@ function onOneAxis({ params }: Call['spec'], axes: number): string {
   return strides.some((stride, i) => stride > 1 && dilations[i]! > 1) ? 'stride and dilation' : 'no';
 }
 
+/** Whether 'same' puts one zero more behind than in front of some axis. */
+function endsOfSame({ params, shapes }: Call['spec'], axes: number): string {
+  if (params.padding !== 'same') return 'no';
+  const ends = convolutionPadding('same', shapes.weight!.slice(2), axisValues(params, 'dilation', axes));
+  return ends.some(({ before, after }) => before !== after) ? 'unequal' : 'no';
+}
+
 function sizesOf(call: Call): Classes {
   const { operator, spec } = call;
   if (operator.family === 'padding') {
@@ -151,6 +160,7 @@ function sizesOf(call: Call): Classes {
     'kernel size': String(Math.min(4, Math.max(...kernel))),
     'number of groups': String(Math.min(3, spec.params.groups as number)),
     ...(axes === 1 ? {} : { 'on one axis': onOneAxis(spec, axes) }),
+    ...(operator.family === 'convolution' ? { 'ends of same': endsOfSame(spec, axes) } : {}),
     'kernel and input': kernel.some((size, i) => size > input[i]!) ? 'larger' : 'not larger',
   };
 }
