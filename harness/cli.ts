@@ -57,6 +57,17 @@ function running(command: Command): Command {
     .addOption(format());
 }
 
+/** Options of every command that draws cases for as long as it is told. */
+function hunting(command: Command): Command {
+  return running(command)
+    .option('--op <names>', 'operators; may be repeated or take commas (default: all)', list)
+    .option('--gradients', "run the operators' gradients by input, weight and bias")
+    .option('--runs <n>', 'stop after so many cases (default: 10000 where there is no --time)')
+    .option('--time <duration>', 'stop after so long, such as 90s or 2h')
+    .option('--shard <i/n>', 'only this part of the whole, such as 2/5; all parts with one seed are the whole')
+    .option('--store <folder>', 'where counterexamples are saved (default: reports/counterexamples)');
+}
+
 /** Options that describe one case. */
 function caseFlags(command: Command): Command {
   return command
@@ -83,28 +94,16 @@ function program(done: (exit: number) => void): Command {
     .version(version, '--version', 'the version of convdiff')
     .showHelpAfterError('(add --help for what there is)');
 
-  running(convdiff.command('fuzz').description('draw cases, run them on all backends, shrink and save what disagrees'))
-    .option('--op <names>', 'operators; may be repeated or take commas (default: all)', list)
-    .option('--gradients', "run the operators' gradients by input, weight and bias")
-    .option('--runs <n>', 'stop after so many cases (default: 10000 where there is no --time)')
-    .option('--time <duration>', 'stop after so long, such as 90s or 10m')
+  hunting(convdiff.command('fuzz').description('draw cases, run them on all backends, shrink and save what disagrees'))
     .option('--seed <n>', 'where drawing begins (default: at random, printed first)')
-    .option('--shard <i/n>', 'only this part of the campaign, such as 2/5; all parts with one seed are the whole')
-    .option('--store <folder>', 'where counterexamples are saved (default: reports/counterexamples)')
     .action(async (options) => done(await fuzz(options)));
 
-  running(
+  hunting(
     convdiff
       .command('nightly')
       .description('what is saved runs again, the hunt goes on where it ended, and all is remembered'),
   )
-    .option('--op <names>', 'operators; may be repeated or take commas (default: all)', list)
-    .option('--gradients', "run the operators' gradients by input, weight and bias")
-    .option('--runs <n>', 'stop after so many cases (default: 10000 where there is no --time)')
-    .option('--time <duration>', 'stop after so long, such as 90s or 2h')
     .option('--seed <n>', 'which cases are drawn, in which order (default: 1)')
-    .option('--shard <i/n>', 'only this part of the night, such as 2/5')
-    .option('--store <folder>', 'where counterexamples are saved (default: reports/counterexamples)')
     .option('--report <folder>', 'where the history is kept (default: reports/runs/nightly)')
     .action(async (options) => done(await nightly(options)));
 

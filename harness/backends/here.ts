@@ -3,11 +3,17 @@ import { chromiumPath } from '../../scripts/setup.mjs';
 import type { KnownIssue } from '../store/knownIssues.ts';
 import { builtIns } from './index.ts';
 
-const processor = existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'utf8') : '';
+let read: string | undefined;
+
+/** What the processor has, as Linux calls it; nothing elsewhere. */
+function processor(): string {
+  read ??= existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'utf8') : '';
+  return read;
+}
 
 /** The backends on which an issue can show on this machine: on its processor, and with a browser where they need one. */
 export function shownHere({ backends, processor: wanted }: KnownIssue): string[] {
-  if (wanted !== undefined && !processor.includes(` ${wanted} `)) return [];
+  if (wanted !== undefined && !processor().includes(` ${wanted} `)) return [];
   const needsBrowser = (backend: string) =>
     builtIns.some(({ name, needs }) => name === backend && needs.includes('chromium'));
   return backends.filter((backend) => !needsBrowser(backend) || chromiumPath() !== null);

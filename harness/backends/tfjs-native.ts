@@ -15,7 +15,7 @@ import { none, type Width } from '../lowering/plan.ts';
 import { semanticsOf } from '../semantics/index.ts';
 import { refusalOf } from '../semantics/semantics.ts';
 import { checkedSpec } from './reference.ts';
-import { supportedByTfjs, tensorOf } from './tfjs.ts';
+import { supportedByTfjs, tensorOf, toTfjs } from './tfjs.ts';
 
 /*
  * A tfjs runtime as it comes: its own convolutions with its own padding arguments, and whatever it makes of them.
@@ -121,7 +121,7 @@ export function execute(native: NativeCall, operands: Operands): tf.Tensor {
 
 /** What a native call gives on the runtime, as it comes. Leaves no tensor behind. */
 async function compute(native: NativeCall, inputs: Inputs<Tensor>): Promise<Tensor> {
-  const operands = mapInputs(inputs, ({ data, shape, dtype }) => tf.tensor(data, shape, dtype as 'float32'));
+  const operands = mapInputs(inputs, toTfjs);
   try {
     const result = execute(native, operands);
     return await tensorOf(result);

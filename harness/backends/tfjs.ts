@@ -46,7 +46,7 @@ export function tfjsBackend(
 export const supportedByTfjs: NonNullable<Backend['supports']> = ({ dtypes }) =>
   dtypes.input === 'float64' ? 'TensorFlow.js has no float64' : true;
 
-function toTfjs({ data, shape, dtype }: Tensor): tf.Tensor {
+export function toTfjs({ data, shape, dtype }: Tensor): tf.Tensor {
   return tf.tensor(data, shape, dtype as 'float32');
 }
 

@@ -49,7 +49,8 @@ export interface Shard {
   count: number;
 }
 
-const whole: Shard = { index: 0, count: 1 };
+/** All of it. */
+export const wholeCampaign: Shard = { index: 0, count: 1 };
 
 /** Where a campaign stands. */
 export interface Progress {
@@ -107,7 +108,10 @@ interface Drawn {
   index: number;
   draw: Draw;
   call: Call;
+  /** Of all but the canary. */
   judgements: Judgement[];
+  /** Whether the canary was seen to be wrong. */
+  isCanaryWrong: boolean;
 }
 
 /** A batch that is being run, and those of its cases that have all their verdicts. */
@@ -149,9 +153,8 @@ export class Campaign {
   constructor(options: CampaignOptions) {
     this.#options = options;
     this.#end_ms = this.#started_ms + (options.time_ms ?? Number.POSITIVE_INFINITY);
-    const { index, count } = options.shard ?? whole;
-    const from = options.from ?? 0;
-    this.#next = from + ((((index - from) % count) + count) % count);
+    const { shard = wholeCampaign, from = 0 } = options;
+    this.#next = shard.index + shard.count * Math.ceil((from - shard.index) / shard.count);
     for (const { name } of options.session.contenders) {
       if (name !== options.canary) this.#tallies.set(name, emptyTally());
     }
@@ -174,14 +177,14 @@ export class Campaign {
   }
 
   async #batches(): Promise<CampaignResult['end']> {
-    const { count } = this.#options.shard ?? whole;
+    const { shard = wholeCampaign } = this.#options;
     let end: CampaignResult['end'] | null = null;
     for (;;) {
       while (end === null && this.#underWay.length < batchesAhead) {
         end = this.#isOver();
         if (end !== null) continue;
         this.#underWay.push(this.#startBatch(this.#next));
-        this.#next += count;
+        this.#next += shard.count;
       }
       const oldest = this.#underWay[0];
       if (oldest === undefined) return end!;
@@ -236,7 +239,9 @@ export class Campaign {
             second.find(({ contender }) => contender === one.contender),
           ),
         );
-        const drawn = { batch, index, draw, call, judgements };
+        const [canaries, others] = this.#apart(judgements);
+        const isCanaryWrong = canaries.some(({ verdict }) => verdict.verdict === 'mismatch');
+        const drawn = { batch, index, draw, call, judgements: others, isCanaryWrong };
         judged.push(drawn);
         return drawn;
       }),
@@ -245,14 +250,17 @@ export class Campaign {
     return { batch, whole, judged };
   }
 
+  /** The canary's judgement, and those of the others. */
+  #apart(judgements: readonly Judgement[]): [Judgement[], Judgement[]] {
+    const isCanary = ({ contender }: Judgement) => contender.name === this.#options.canary;
+    return [judgements.filter(isCanary), judgements.filter((one) => !isCanary(one))];
+  }
+
   async #take(batch: Drawn[]): Promise<void> {
-    for (const { call, judgements } of batch) {
+    for (const { call, judgements, isCanaryWrong } of batch) {
       this.#cases += 1;
+      if (isCanaryWrong) this.#canary ??= this.#cases;
       for (const { contender, verdict } of judgements) {
-        if (contender.name === this.#options.canary) {
-          if (verdict.verdict === 'mismatch') this.#canary ??= this.#cases;
-          continue;
-        }
         const tally = this.#tallies.get(contender.name)!;
         count(tally, verdict, call.case);
         if (call.normalised === null && verdict.verdict === 'agree') tally.onBehalf += 1;
@@ -262,9 +270,7 @@ export class Campaign {
     this.#options.onProgress(this.#progress(null));
     for (const drawn of batch) {
       for (const judgement of drawn.judgements) {
-        const { contender, verdict } = judgement;
-        if (contender.name === this.#options.canary || verdict.verdict !== 'mismatch') continue;
-        await this.#lookInto(drawn, judgement, verdict);
+        if (judgement.verdict.verdict === 'mismatch') await this.#lookInto(drawn, judgement, judgement.verdict);
       }
     }
   }

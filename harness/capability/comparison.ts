@@ -1,6 +1,6 @@
 import { caseOf } from '../campaign/plan.ts';
 import type { Contender, Session } from '../campaign/session.ts';
-import { featuresOf, idOf, signatureOf } from '../campaign/signature.ts';
+import { featuresOf, idOf, type Mismatch, signatureOf } from '../campaign/signature.ts';
 import type { Failure } from '../campaign/trial.ts';
 import type { Case, OpName } from '../core/case.ts';
 import type { OracleName } from '../core/outcome.ts';
@@ -12,7 +12,7 @@ import type { Finding } from '../repro/finding.ts';
 import { elementsOf } from '../store/counterexample.ts';
 import { type KnownIssue, recognise } from '../store/knownIssues.ts';
 import { meets, place } from './learn.ts';
-import { smallestFrom, smallestOf } from './smallest.ts';
+import { leastOf, smallestFrom, smallestOf } from './smallest.ts';
 import { type Speed, speeds } from './speed.ts';
 import { type Standing, standings, standingVerbs } from './standing.ts';
 import { type Boundary, type Findings, laterThan, type Observation, type Share, Survey, shareOf } from './survey.ts';
@@ -255,13 +255,15 @@ async function* entriesOf(
   }
   for (const standing of standings) {
     const alike = unexplained.filter((one) => one.standing === standing);
+    if (alike.length === 0) continue;
+    const draws = new Set(alike.map(({ draw }) => draw));
+    // Others were drawn near by, to learn from: these say nothing of how often it happens.
+    const share = { happened: seen.filter(({ draw }) => draws.has(draw)).length, cases: seen.length };
+    const alsoOn = others(({ draw }) => draws.has(draw), standing);
     const told = new Set<string>();
     for (const observation of alike.slice(0, mostUnexplained)) {
       if (signal.aborted) return;
       const smallest = await smallestFrom(observation, { op, conjunction: [] }, around);
-      // Others were drawn near by, to learn from: these say nothing of how often it happens.
-      const share = { happened: alike.filter((one) => seen.includes(one)).length, cases: seen.length };
-      const alsoOn = others(({ draw }) => alike.some((one) => one.draw === draw), standing);
       const rule = { standing, conditions: null, plainValues: false, alsoOn };
       const entry = await entryOf(rule, share, null, smallest);
       if (!told.has(entry.id)) yield entry;
@@ -278,12 +280,13 @@ async function* entriesOf(
       byTwist.set(twist, [...(byTwist.get(twist) ?? []), observation]);
     }
     for (const [twist, observations] of byTwist) {
+      const draws = new Set(observations.map(({ draw }) => draw));
       for (const standing of ['refuses', 'takes', 'crashes', 'wrong'] as const) {
         const first = observations.find((one) => one.standing === standing);
         if (first === undefined || signal.aborted) continue;
         const smallest = await smallestFrom(first, { op, conjunction: [] }, around);
         const conditions = [twist.replace(/^break /, 'a broken rule: ').replace(/^oddity /, 'an oddity: ')];
-        const alsoOn = others(({ draw }) => observations.some((one) => one.draw === draw), standing);
+        const alsoOn = others(({ draw }) => draws.has(draw), standing);
         const rule = { standing, conditions, plainValues: false, alsoOn };
         yield entryOf(rule, shareOf(observations, standing), null, smallest);
       }
@@ -299,80 +302,63 @@ async function* entriesOf(
     });
   }
 
-  async function entryOf(
-    { standing, conditions, plainValues, alsoOn }: Pick<Entry, 'standing' | 'conditions' | 'plainValues' | 'alsoOn'>,
-    seenShare: Share,
-    fresh: Share | null,
-    { call, mismatch, before }: Failure,
-  ): Promise<Entry> {
-    const isFailure = standing !== 'unsupported';
-    const finding = isFailure ? await findingOf() : null;
-    const features = featuresOf(call, contender.name, mismatch);
-    const recognisable = { op, backend: contender.name, version: contender.version, kind: mismatch.kind, features };
-    const issue = isFailure ? recognise(options.knownIssues, recognisable) : null;
-    return {
-      backend: contender.name,
-      op,
-      standing,
-      conditions,
-      plainValues,
-      seen: seenShare,
-      fresh,
-      id: idOf(signatureOf(call, contender.name, mismatch, before.length > 0)),
-      kind: mismatch.kind,
-      reason: mismatch.reason,
-      case: call.case,
-      before,
-      elements: elementsOf(call.case),
-      knownIssue: issue === null ? null : { id: issue.id, title: issue.title, upstream: issue.upstream },
-      alsoOn,
-      finding,
-    };
+  async function entryOf(rule: Rule, seenShare: Share, fresh: Share | null, failure: Failure): Promise<Entry> {
+    const finding = rule.standing === 'unsupported' ? null : await findingOf(failure);
+    return madeOf({ contender, op, rule, seen: seenShare, fresh, failure, finding }, options.knownIssues);
+  }
 
-    async function findingOf(): Promise<Finding | null> {
-      const subject = { case: call.case, before, kind: mismatch.kind };
-      const found = await find(subject, contender, session.oracle);
-      return typeof found === 'string' ? null : found;
-    }
+  async function findingOf({ call, mismatch, before }: Failure): Promise<Finding | null> {
+    const found = await find({ case: call.case, before, kind: mismatch.kind }, contender, session.oracle);
+    return typeof found === 'string' ? null : found;
   }
 }
 
-/** Where there was no time to learn: of each standing but agreement the smallest case that was seen, as it was drawn. */
+type Rule = Pick<Entry, 'standing' | 'conditions' | 'plainValues' | 'alsoOn'>;
+
+interface Told extends Pick<Entry, 'op' | 'seen' | 'fresh' | 'finding'> {
+  contender: Contender;
+  rule: Rule;
+  failure: Failure;
+}
+
+function madeOf(
+  { contender, op, rule, seen, fresh, failure, finding }: Told,
+  knownIssues: readonly KnownIssue[],
+): Entry {
+  const { name, version } = contender;
+  const { call, mismatch, before } = failure;
+  const { kind, reason } = mismatch;
+  const features = featuresOf(call, name, mismatch);
+  const issue =
+    rule.standing === 'unsupported' ? null : recognise(knownIssues, { op, backend: name, version, kind, features });
+  return {
+    backend: name,
+    op,
+    ...rule,
+    seen,
+    fresh,
+    id: idOf(signatureOf(call, name, mismatch, before.length > 0)),
+    kind,
+    reason,
+    case: call.case,
+    before,
+    elements: elementsOf(call.case),
+    knownIssue: issue === null ? null : { id: issue.id, title: issue.title, upstream: issue.upstream },
+    finding,
+  };
+}
+
+/** Where there was no time to learn: of each failure the smallest case that was seen, as it was drawn. */
 function unlearned(contender: Contender, op: OpName, survey: Survey, knownIssues: readonly KnownIssue[]): Entry[] {
   const seen = survey.of(contender.name, op);
   return standings.flatMap((standing): Entry[] => {
-    const own = seen.flatMap(({ draw, standing: one, verdict }) =>
-      one === standing && verdict.verdict === 'mismatch'
-        ? [{ call: prepare(caseOf(op, draw)), mismatch: verdict }]
-        : [],
-    );
-    const [first, ...rest] = own;
-    if (first === undefined) return [];
-    const size = ({ call }: typeof first) => elementsOf(call.case);
-    const { call, mismatch } = rest.reduce((least, one) => (size(one) < size(least) ? one : least), first);
-    const features = featuresOf(call, contender.name, mismatch);
-    const recognisable = { op, backend: contender.name, version: contender.version, kind: mismatch.kind, features };
-    const issue = recognise(knownIssues, recognisable);
-    return [
-      {
-        backend: contender.name,
-        op,
-        standing,
-        conditions: null,
-        plainValues: false,
-        seen: { happened: own.length, cases: seen.length },
-        fresh: null,
-        id: idOf(signatureOf(call, contender.name, mismatch, false)),
-        kind: mismatch.kind,
-        reason: mismatch.reason,
-        case: call.case,
-        before: [],
-        elements: elementsOf(call.case),
-        knownIssue: issue === null ? null : { id: issue.id, title: issue.title, upstream: issue.upstream },
-        alsoOn: [],
-        finding: null,
-      },
-    ];
+    const own = seen.filter((one) => one.standing === standing && one.verdict.verdict === 'mismatch');
+    if (own.length === 0) return [];
+    const { draw, verdict } = leastOf(own, op);
+    const failure: Failure = { call: prepare(caseOf(op, draw)), mismatch: verdict as Mismatch, before: [] };
+    const rule: Rule = { standing, conditions: null, plainValues: false, alsoOn: [] };
+    const share = { happened: own.length, cases: seen.length };
+    return [madeOf({ contender, op, rule, seen: share, fresh: null, failure, finding: null }, knownIssues)];
   });
 }
 

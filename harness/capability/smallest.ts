@@ -28,8 +28,10 @@ function isMetBy(conjunction: Conjunction, call: Call, backend: string): boolean
   return meets(rule, describe(call, 'lattice', backend));
 }
 
-function sizeOf({ draw }: Observation, op: Boundary['op']): number {
-  return elementsOf(caseOf(op, draw));
+/** The one of these whose case is the smallest; there is at least one. */
+export function leastOf(observations: readonly Observation[], op: Boundary['op']): Observation {
+  const sizeOf = ({ draw }: Observation) => elementsOf(caseOf(op, draw));
+  return observations.reduce((least, one) => (sizeOf(one) < sizeOf(least) ? one : least));
 }
 
 /** The smallest case of what a rule is about that shows it, of those seen and those that follow from it by shrinking; null where none was seen. */
@@ -43,8 +45,7 @@ export async function smallestOf(
     ({ classes, standing: one }) => one === standing && classes !== null && meets(conjunction, classes),
   );
   if (showing.length === 0) return null;
-  const start = showing.reduce((least, one) => (sizeOf(one, op) < sizeOf(least, op) ? one : least));
-  return smallestFrom(start, boundary, place);
+  return smallestFrom(leastOf(showing, op), boundary, place);
 }
 
 /** The smallest case that does as an observed one, and meets the same rule. */

@@ -1,5 +1,7 @@
 import type { CampaignResult, Progress, Shard } from '../campaign/campaign.ts';
+import { totalsOf } from '../campaign/tally.ts';
 import { caseWords, durationWords, groupDigits } from '../report/words.ts';
+import { exitOf } from './context.ts';
 import { durationOf_ms, integerOf } from './options.ts';
 
 /* How long a campaign goes on, and what is to be said of its end. */
@@ -41,8 +43,27 @@ export function shareOf({ cases, seconds }: Progress, { runs, time_ms }: Budget,
   return Math.min(1, Math.max(ofRuns, ofTime));
 }
 
+/** How a campaign ends that found so many mismatches: its exit code, and why where it is not 0. */
+export function verdictOf(
+  result: CampaignResult,
+  budget: Budget,
+  mismatches: number,
+): { comparisons: number; exit: number; why: string | null } {
+  const { comparisons, compared, unknown, oracleWrong } = totalsOf(result.tallies.values());
+  const { failure } = result;
+  if (failure !== null) return { comparisons, exit: 3, why: failure.message.split('\n')[0]! };
+  const doubt = doubtOf(result);
+  const shortfall = shortfallOf(result, budget);
+  return { comparisons, ...exitOf({ mismatches, unknown, oracleWrong, doubt, compared, shortfall }) };
+}
+
+/** Tells at length what stopped a campaign, with what could not be saved. */
+export function tellFailure({ failure }: CampaignResult): void {
+  if (failure !== null) process.stderr.write(`convdiff: ${failure.message}\n`);
+}
+
 /** Of what campaigns could not decide, the first case. */
-export function doubtOf({ tallies }: CampaignResult): string | null {
+function doubtOf({ tallies }: CampaignResult): string | null {
   const first = [...tallies.entries()].find(([, { doubt }]) => doubt !== null);
   if (first === undefined) return null;
   const [name, { doubt }] = first;
@@ -50,7 +71,7 @@ export function doubtOf({ tallies }: CampaignResult): string | null {
 }
 
 /** Why less was done than was asked for, or null. */
-export function shortfallOf({ end, cases }: CampaignResult, { runs }: Budget): string | null {
+function shortfallOf({ end, cases }: CampaignResult, { runs }: Budget): string | null {
   const of = runs === null ? '' : ` of ${groupDigits(runs)}`;
   if (end === 'interrupted') return `interrupted after ${groupDigits(cases)}${of} cases`;
   if (end === 'time' && runs !== null) return `time was up after ${groupDigits(cases)}${of} cases`;

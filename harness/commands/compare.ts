@@ -16,7 +16,7 @@ import { writeAtomically } from '../store/atomic.ts';
 import { type Counterexample, counterexampleSchema, originOf } from '../store/counterexample.ts';
 import { readKnownIssues } from '../store/knownIssues.ts';
 import { checkWritable, Store } from '../store/store.ts';
-import { commandPrefix, exitOf, leaveSignal, quoted, reportFor, withSession } from './context.ts';
+import { commandPrefix, exitOf, leaveSignal, quoted, reportFor, sparingly, withSession } from './context.ts';
 import {
   type CommonOptions,
   durationOf_ms,
@@ -74,6 +74,7 @@ export async function compare(options: CompareOptions): Promise<number> {
     say.write(
       `${opened.contenders.map(backendWords).join(', ')}: ${plural(perOperator, 'case')} of each of ${ops.join(' ')}\n`,
     );
+    const tell = sparingly(plainEvery_ms);
     const comparison = await compareBackends({
       session: opened,
       bases,
@@ -83,7 +84,7 @@ export async function compare(options: CompareOptions): Promise<number> {
       oracle: options.oracle ?? 'pytorch',
       knownIssues,
       signal,
-      onProgress: progress(),
+      onProgress: (doing, share) => tell(`${share === null ? '' : `${Math.round(100 * share)} %, `}${doing}`),
       onEntry: (entry) => say.write(`${entryLines(entry).join('\n')}\n`),
     });
     say.write(`${closing(comparison)}\n`);
@@ -167,15 +168,6 @@ function basesOf({ contenders }: Session, against: readonly string[], cwd: strin
   const named = against.map((word) => sourceOf(word, cwd));
   const own = contenders.filter(({ source }) => named.some((one) => isSameSource(one, source)));
   return new Set(own.map(({ name }) => name));
-}
-
-function progress(): (doing: string, share: number | null) => void {
-  let last_ms = performance.now();
-  return (doing, share) => {
-    if (performance.now() - last_ms < plainEvery_ms) return;
-    last_ms = performance.now();
-    process.stderr.write(`${share === null ? '' : `${Math.round(100 * share)} %, `}${doing}\n`);
-  };
 }
 
 function entryLines(entry: Entry): string[] {

@@ -29,6 +29,16 @@ export function leaveSignal(): AbortSignal {
   return controller.signal;
 }
 
+/** Says lines on standard error, one in so much time at most: the others are dropped. */
+export function sparingly(every_ms: number): (line: string) => void {
+  let last_ms = performance.now();
+  return (line) => {
+    if (performance.now() - last_ms < every_ms) return;
+    last_ms = performance.now();
+    process.stderr.write(`${line}\n`);
+  };
+}
+
 /** What a command's exit code follows from. */
 export interface Ending {
   mismatches: number;

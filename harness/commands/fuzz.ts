@@ -1,10 +1,9 @@
 import { relative, resolve } from 'node:path';
 import { Campaign, type CampaignResult, type Finding } from '../campaign/campaign.ts';
-import { totalsOf } from '../campaign/tally.ts';
 import type { Report } from '../report/report.ts';
 import { readKnownIssues } from '../store/knownIssues.ts';
-import { type Budget, type BudgetOptions, budgetOf, budgetWords, doubtOf, shareOf, shortfallOf } from './budget.ts';
-import { commandPrefix, exitOf, leaveSignal, quoted, reportFor, withSession } from './context.ts';
+import { type Budget, type BudgetOptions, budgetOf, budgetWords, shareOf, tellFailure, verdictOf } from './budget.ts';
+import { commandPrefix, leaveSignal, quoted, reportFor, withSession } from './context.ts';
 import {
   backendsOf,
   type CommonOptions,
@@ -65,30 +64,13 @@ export async function fuzz(options: FuzzOptions): Promise<number> {
 }
 
 function finish(result: CampaignResult, report: Report, budget: Budget): number {
-  const { comparisons, compared, unknown, oracleWrong } = totalsOf(result.tallies.values());
   const fresh = result.findings.filter(({ knownIssue }) => knownIssue === null).length;
-  const verdict = exitOf({
-    mismatches: fresh,
-    unknown,
-    oracleWrong,
-    doubt: doubtOf(result),
-    compared,
-    shortfall: shortfallOf(result, budget),
-  });
-  report.end({
-    seed: result.seed,
-    cases: result.cases,
-    comparisons,
-    seconds: result.seconds,
-    counterexamples: fresh,
-    known: result.findings.length - fresh,
-    exit: result.failure === null ? verdict.exit : 3,
-    tallies: result.tallies,
-    why: result.failure === null ? verdict.why : result.failure.message.split('\n')[0]!,
-  });
-  if (result.failure === null) return verdict.exit;
-  process.stderr.write(`convdiff: ${result.failure.message}\n`);
-  return 3;
+  const { seed, cases, seconds, tallies } = result;
+  const verdict = verdictOf(result, budget, fresh);
+  const known = result.findings.length - fresh;
+  report.end({ seed, cases, seconds, counterexamples: fresh, known, tallies, ...verdict });
+  tellFailure(result);
+  return verdict.exit;
 }
 
 /** The command that replays a finding, to be typed where this one was. */

@@ -3,7 +3,6 @@ import { canary } from '../backends/index.ts';
 import { type Source, sourceOf } from '../backends/source.ts';
 import { Campaign, type CampaignResult, type Finding, type Shard } from '../campaign/campaign.ts';
 import type { Contender, Session } from '../campaign/session.ts';
-import { totalsOf } from '../campaign/tally.ts';
 import type { OpName } from '../core/case.ts';
 import { historyName, type Night, nextBatch, nightSchema, readHistory, writeHistory } from '../night/history.ts';
 import { keptFor, type Replayed, replayKept } from '../night/saved.ts';
@@ -11,8 +10,8 @@ import type { Report } from '../report/report.ts';
 import { groupDigits, plural } from '../report/words.ts';
 import { type KnownIssue, readKnownIssues } from '../store/knownIssues.ts';
 import { checkWritable, type Store } from '../store/store.ts';
-import { type Budget, budgetOf, budgetWords, doubtOf, shareOf, shortfallOf } from './budget.ts';
-import { exitOf, leaveSignal, reportFor, withSession } from './context.ts';
+import { type Budget, budgetOf, budgetWords, shareOf, tellFailure, verdictOf } from './budget.ts';
+import { leaveSignal, reportFor, sparingly, withSession } from './context.ts';
 import { type FuzzOptions, replayHint } from './fuzz.ts';
 import {
   backendsOf,
@@ -107,12 +106,13 @@ export async function nightly(options: NightlyOptions): Promise<number> {
     const { index, count } = plan.shard;
     // Each shard has its part of these, too.
     const own = keptFor(opened, counterexamples, plan.knownIssues).filter((_, i) => i % count === index);
+    const tell = sparingly(plainEvery_ms);
     const kept = await replayKept(own, {
       session: opened,
       history,
       end_ms: started_ms + keptShare * (plan.budget.time_ms ?? Number.POSITIVE_INFINITY),
       signal: plan.signal,
-      onProgress: progress(),
+      onProgress: (done, of) => tell(`${groupDigits(done)} of ${groupDigits(of)} kept failures have run again`),
     });
     const say = options.format === 'jsonl' ? process.stderr : process.stdout;
     say.write(
@@ -128,15 +128,6 @@ export async function nightly(options: NightlyOptions): Promise<number> {
 /** All but the canary. */
 function contendersOf({ contenders }: Session): Contender[] {
   return contenders.filter(({ name }) => name !== canary.name);
-}
-
-function progress(): (done: number, of: number) => void {
-  let last_ms = performance.now();
-  return (done, of) => {
-    if (performance.now() - last_ms < plainEvery_ms) return;
-    last_ms = performance.now();
-    process.stderr.write(`${groupDigits(done)} of ${groupDigits(of)} kept failures have run again\n`);
-  };
 }
 
 /** What is to be said of what is kept, regressions first; what fails as it did is only counted. */
@@ -193,23 +184,14 @@ function close(
   plan: Plan,
   report: Report,
 ): number {
-  const { comparisons, compared, unknown, oracleWrong } = totalsOf(result.tallies.values());
   const { known, old, fresh } = sorted(result.findings, plan);
   const failing = kept.filter(({ what, standing }) => what === 'counterexample' && standing === 'fails');
   const bad = new Set([...fresh, ...old, ...failing.map(({ key }) => key)]);
-  const verdict = exitOf({
-    mismatches: bad.size + kept.filter(({ regressed, what }) => regressed && what === 'known issue').length,
-    unknown,
-    oracleWrong,
-    doubt: doubtOf(result),
-    compared,
-    shortfall: shortfallOf(result, plan.budget),
-  });
-  const alarm = isBlind(result)
-    ? `the harness cannot be trusted: in ${groupDigits(result.cases)} cases it did not find its canary, a backend with a bug`
-    : null;
-  const failure = result.failure?.message.split('\n')[0] ?? alarm;
-  const exit = failure === null ? verdict.exit : 3;
+  const returned = kept.filter(({ regressed, what }) => regressed && what === 'known issue').length;
+  const verdict = verdictOf(result, plan.budget, bad.size + returned);
+  const isTrusted = verdict.exit === 3 || !isBlind(result);
+  const exit = isTrusted ? verdict.exit : 3;
+  const why = isTrusted ? (verdict.why ?? canaryWords(result)) : blindWords(result);
   const seconds = (performance.now() - plan.started_ms) / 1000;
   const night: Night = {
     schema: nightSchema,
@@ -235,15 +217,20 @@ function close(
   report.end({
     seed: plan.seed,
     cases: result.cases,
-    comparisons,
+    comparisons: verdict.comparisons,
     seconds,
     counterexamples: bad.size,
     known: known.length,
     exit,
     tallies: result.tallies,
-    why: failure ?? verdict.why ?? canaryWords(result),
+    why,
   });
+  tellFailure(result);
   return exit;
+}
+
+function blindWords({ cases }: CampaignResult): string {
+  return `the harness cannot be trusted: in ${groupDigits(cases)} cases it did not find its canary, a backend with a bug`;
 }
 
 function canaryWords({ canary: found, cases }: CampaignResult): string {

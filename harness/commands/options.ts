@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { root } from '../../scripts/setup.mjs';
 import { defaultBackends } from '../backends/index.ts';
 import { programPrefix } from '../backends/source.ts';
-import type { Shard } from '../campaign/campaign.ts';
+import { type Shard, wholeCampaign } from '../campaign/campaign.ts';
 import { defaultCaseTimeout_ms } from '../campaign/session.ts';
 import type { OpName } from '../core/case.ts';
 import { UsageError } from '../core/errors.ts';
@@ -79,7 +79,7 @@ export function seedOf({ seed }: { seed?: string }): number {
 
 /** A shard as `2/5`, the second of five. Throws UsageError. */
 export function shardOf({ shard, seed }: { shard?: string; seed?: string }): Shard {
-  if (shard === undefined) return { index: 0, count: 1 };
+  if (shard === undefined) return wholeCampaign;
   const parsed = /^(\d+)\/(\d+)$/.exec(shard.trim());
   const [index, count] = [Number(parsed?.[1]) - 1, Number(parsed?.[2])];
   if (parsed === null || index < 0 || index >= count || !Number.isSafeInteger(count)) {

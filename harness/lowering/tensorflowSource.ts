@@ -4,7 +4,7 @@ import type { Dialect, Range } from './source.ts';
 
 /* Plans as TensorFlow's Python: a function on tensors in PyTorch's layout, which gives what PyTorch gives. */
 
-function list(values: readonly number[]): string {
+export function list(values: readonly (number | string)[]): string {
   return `[${values.join(', ')}]`;
 }
 

@@ -2,32 +2,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { keptNights, lastStanding, type Night, nextBatch, nightSchema, readHistory, writeHistory } from './history.ts';
+import { keptNights, lastStanding, type Night, nextBatch, readHistory, writeHistory } from './history.ts';
+import { night } from './testing.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'convdiff-history-'));
 const file = join(folder, 'history.jsonl');
 afterAll(() => rmSync(folder, { recursive: true }));
-
-function night(more: Partial<Night> = {}): Night {
-  return {
-    schema: nightSchema,
-    started: '2026-11-28T01:00:00.000Z',
-    seconds: 7.5,
-    seed: 1,
-    shard: [1, 1],
-    from: 0,
-    next: 12,
-    cases: 3000,
-    canary: 22,
-    backends: [],
-    saved: [],
-    known: [],
-    old: [],
-    fresh: [],
-    exit: 0,
-    ...more,
-  };
-}
 
 describe('a history', () => {
   test('is empty where there is no file', () => {

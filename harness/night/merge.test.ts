@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { caseSchema } from '../core/case.ts';
 import { type Counterexample, counterexampleSchema } from '../store/counterexample.ts';
-import { type Night, nightSchema } from './history.ts';
 import { mergeCounterexamples, mergeHistories } from './merge.ts';
+import { night } from './testing.ts';
 
 /* What shards leave is joined in any order and in any grouping, with the same result. */
 
@@ -34,27 +34,9 @@ const counterexample = fc
     };
   });
 
-const night = fc
+const anyNight = fc
   .record({ hour: fc.integer({ min: 10, max: 13 }), shard: fc.integer({ min: 1, max: 3 }), next: fc.nat(5) })
-  .map(({ hour, shard, next }): Night => {
-    return {
-      schema: nightSchema,
-      started: `2026-11-28T${hour}:00:00.000Z`,
-      seconds: 1,
-      seed: 1,
-      shard: [shard, 3],
-      from: 0,
-      next,
-      cases: 1,
-      canary: null,
-      backends: [],
-      saved: [],
-      known: [],
-      old: [],
-      fresh: [],
-      exit: 0,
-    };
-  });
+  .map(({ hour, shard, next }) => night({ started: `2026-11-28T${hour}:00:00.000Z`, shard: [shard, 3], next }));
 
 /** Three lists, joined as they are, in another order, and two of them first. */
 function ways<T>(join: (all: readonly T[]) => T[], [a, b, c]: readonly [T[], T[], T[]]): T[][] {
@@ -80,7 +62,7 @@ test('counterexamples', () => {
 });
 
 test('nights', () => {
-  const lists = fc.array(night, { maxLength: 6 });
+  const lists = fc.array(anyNight, { maxLength: 6 });
   fc.assert(
     fc.property(fc.tuple(lists, lists, lists), (three) => {
       const [first, ...others] = ways(mergeHistories, three);

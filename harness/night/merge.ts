@@ -1,5 +1,5 @@
-import { type Counterexample, oracleOf } from '../store/counterexample.ts';
-import { keptNights, type Night } from './history.ts';
+import { type Counterexample, compareWorth } from '../store/counterexample.ts';
+import type { Night } from './history.ts';
 
 /* Joining what several machines found. Neither the order nor what is joined first makes a difference. */
 
@@ -8,16 +8,9 @@ function compareTexts(one: string, other: string): number {
   return one < other ? -1 : 1;
 }
 
-/** Which of two counterexamples of one signature is kept: PyTorch's word before that of others, shrunk before not, then the smaller. */
+/** The one that is worth more; of equals whichever, but always the same. */
 function compareCounterexamples(one: Counterexample, other: Counterexample): number {
-  const ranks = (counterexample: Counterexample) => [
-    oracleOf(counterexample) === 'pytorch' ? 0 : 1,
-    counterexample.shrunk ? 0 : 1,
-    counterexample.elements,
-  ];
-  const [a, b] = [ranks(one), ranks(other)];
-  const at = a.findIndex((rank, i) => rank !== b[i]);
-  return at === -1 ? compareTexts(JSON.stringify(one), JSON.stringify(other)) : a[at]! - b[at]!;
+  return compareWorth(one, other) || compareTexts(JSON.stringify(one), JSON.stringify(other));
 }
 
 /** The best counterexample of each signature, by id. */
@@ -30,11 +23,8 @@ export function mergeCounterexamples(all: readonly Counterexample[]): Counterexa
   return [...best.values()].sort((one, other) => compareTexts(one.id, other.id));
 }
 
-/** All nights, each once, in the order in which they began; the newest, where there are too many. */
+/** All nights, each once, in the order in which they began. */
 export function mergeHistories(all: readonly Night[]): Night[] {
   const texts = new Map(all.map((night) => [`${night.started} ${JSON.stringify(night)}`, night]));
-  return [...texts.entries()]
-    .sort(([one], [other]) => compareTexts(one, other))
-    .map(([, night]) => night)
-    .slice(-keptNights);
+  return [...texts.entries()].sort(([one], [other]) => compareTexts(one, other)).map(([, night]) => night);
 }

@@ -3,18 +3,14 @@ import type { Outcome } from '../core/outcome.ts';
 import { elementCount, type Tensor } from '../core/tensor.ts';
 import type { MismatchKind } from '../core/verdict.ts';
 import { type Call, withoutAddedBatch } from '../operators/call.ts';
-import type { RuntimeName } from './runtimes.ts';
 
 /** A failure that was just seen, with all that a program needs to show it. */
 export interface Finding {
   call: Call;
   /** What has to run first, in the same process. */
   before: readonly Call[];
-  /**
-   * `builtIn`: its name where it comes with convdiff, else null. `runtime`: what a program in TypeScript runs it on, or null where
-   * none can.
-   */
-  backend: { name: string; version: string; builtIn: string | null; runtime: RuntimeName | null };
+  /** `builtIn`: its name where it comes with convdiff, else null. */
+  backend: { name: string; version: string; builtIn: string | null };
   mismatch: Mismatch;
   /** It fails now and then only. */
   unstable: boolean;

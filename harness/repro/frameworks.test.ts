@@ -8,8 +8,7 @@ import { operators } from '../operators/index.ts';
 import { frameworkOf } from './frameworks.ts';
 import { onnxStatements } from './onnxSource.ts';
 import { pythonPrograms } from './python.ts';
-import { environmentOf, runAtOnce } from './pythonAtOnce.ts';
-import { nothingWrong } from './testing.ts';
+import { environmentOf, nothingWrong, runAtOnce } from './testing.ts';
 
 /*
  * Calls of frameworks as they are written down are the calls that they stand for: run, they give what is right, but where the framework
@@ -62,7 +61,7 @@ function isOfOpenvino(call: Call): boolean {
 
 describe.each(Object.keys(known))('%s', (name) => {
   test('its calls in Python give what is right', async () => {
-    const backend = { name, version: '1', builtIn: name, runtime: null };
+    const backend = { name, version: '1', builtIn: name };
     const own = calls.filter((call) => !known[name]!(call));
     const programs = own
       .map((call) => pythonPrograms(nothingWrong(call, backend)))
@@ -97,7 +96,7 @@ describe('ONNX Runtime', () => {
       const text = [...onnxStatements(call), 'return y;'].join('\n');
       const run = new AsyncFunction('InferenceSession', 'Tensor', text);
       const { dims, data } = await run(InferenceSession, Tensor);
-      const { output } = nothingWrong(call, { name: '', version: '', builtIn: null, runtime: null }).want as {
+      const { output } = nothingWrong(call, { name: '', version: '', builtIn: null }).want as {
         output: { shape: number[]; data: Float32Array };
       };
       const shape = call.addsBatch ? [1, ...output.shape] : output.shape;

@@ -1,7 +1,7 @@
 import { inputNames, type Params } from '../core/case.ts';
 import { type NativeCall, type NativeConvolution, nativeCallOf } from '../lowering/native.ts';
 import { printedFunction } from '../lowering/print.ts';
-import { number, tuple } from '../lowering/tensorflowSource.ts';
+import { list, number, tuple } from '../lowering/tensorflowSource.ts';
 import { type Call, normalSpec } from '../operators/call.ts';
 import { callText, operandNames } from '../report/words.ts';
 import { convolutionPadding } from '../semantics/convolution.ts';
@@ -65,7 +65,7 @@ const frameworks: Readonly<Record<string, Framework>> = {
     statements(call) {
       const native = nativeCallOf(call.operator, normalSpec(call));
       const expression = typeof native === 'string' ? null : tensorflowCall(native, call);
-      return expression === null ? null : [`given = ${expression}`];
+      return expression === null ? null : [givenLine(call, expression)];
     },
   },
   jax: {
@@ -80,9 +80,9 @@ const frameworks: Readonly<Record<string, Framework>> = {
   'torch-float32-onednn': torch(true),
 };
 
-/** The framework that a backend calls, or null where it is none of those. */
-export function frameworkOf(backend: string): Framework | null {
-  return Object.hasOwn(frameworks, backend) ? frameworks[backend]! : null;
+/** The framework that a built-in backend calls, or null where it is none of those. */
+export function frameworkOf(builtIn: string | null): Framework | null {
+  return builtIn !== null && Object.hasOwn(frameworks, builtIn) ? frameworks[builtIn]! : null;
 }
 
 function isPad(call: Call): boolean {
@@ -102,10 +102,6 @@ function givenLine(call: Call, result: string): string {
 /** The bias as an array that fits the second axis of a result. */
 function biasText({ shapes }: Spec): string {
   return `b.reshape(${[1, -1, ...shapes.weight!.slice(2).map(() => 1)].join(', ')})`;
-}
-
-function list(values: readonly (number | string)[]): string {
-  return `[${values.join(', ')}]`;
 }
 
 function pairs(ends: readonly { before: number; after: number }[]): string {
@@ -148,6 +144,15 @@ function convolutionEnds({ params, shapes }: Spec): { before: number; after: num
   return convolutionPadding(params.padding!, shapes.weight!.slice(2), axesOf(params).dilation);
 }
 
+/** The same of a transposed convolution, as one over the input with its elements a stride apart; negative ends crop. */
+function transposedEnds({ params, shapes }: Spec): { before: number; after: number }[] {
+  const { dilation, padding, output_padding } = axesOf(params);
+  return shapes.weight!.slice(2).map((size, i) => {
+    const before = dilation[i]! * (size - 1) - padding[i]!;
+    return { before, after: before + output_padding[i]! };
+  });
+}
+
 function tensorflow(oneDNN: '0' | '1'): Framework {
   return {
     ...framework('TensorFlow', 'tensorflow'),
@@ -158,8 +163,8 @@ function tensorflow(oneDNN: '0' | '1'): Framework {
       // The printed function goes round what tf.pad does to the sign of a zero.
       if (isPad(call) && modeOf(spec) === 'constant') {
         const axes = dimensionsOf(spec);
-        const ends = list(added(axes).map(({ before, after }) => list([before, after])));
-        const rows = axes.length === 0 ? 'np.zeros((0, 2), int)' : ends;
+        const ends = added(axes).map(({ before, after }) => [before, after]);
+        const rows = axes.length === 0 ? 'np.zeros((0, 2), int)' : rowsText(ends);
         return [`given = tf.pad(x, ${rows}, constant_values=${fillValue(spec)}).numpy()${cropping(axes)}`];
       }
       if (call.operator.outputShape(call.spec).includes(0)) return null;
@@ -196,15 +201,11 @@ const jaxLayouts: Record<number, string> = { 1: 'H', 2: 'HW', 3: 'DHW' };
 function jaxLayer(call: Call): string[] {
   const spec = normalSpec(call);
   const { params, shapes } = spec;
-  const { stride, dilation, padding, output_padding } = axesOf(params);
+  const { stride, dilation } = axesOf(params);
   const groups = params.groups as number;
   const [first, second, ...kernel] = shapes.weight as [number, number, ...number[]];
   const isTransposed = call.operator.family === 'transposed convolution';
   const spatial = jaxLayouts[kernel.length]!;
-  const crops = kernel.map((size, i) => {
-    const before = dilation[i]! * (size - 1) - padding[i]!;
-    return { before, after: before + (isTransposed ? output_padding[i]! : 0) };
-  });
   // A convolution of the input with its elements a stride apart.
   const mirrored = [
     `k = w.reshape(${[groups, first / groups, second, ...kernel].join(', ')}).swapaxes(1, 2)`,
@@ -214,7 +215,7 @@ function jaxLayer(call: Call): string[] {
     batched(call),
     isTransposed ? 'k' : 'w',
     `window_strides=${list(isTransposed ? kernel.map(() => 1) : stride)}`,
-    `padding=${pairs(isTransposed ? crops : convolutionEnds(spec))}`,
+    `padding=${pairs(isTransposed ? transposedEnds(spec) : convolutionEnds(spec))}`,
     ...(isTransposed ? [`lhs_dilation=${list(stride)}`] : []),
     `rhs_dilation=${list(dilation)}`,
     `dimension_numbers=("NC${spatial}", "OI${spatial}", "NC${spatial}")`,
@@ -311,7 +312,7 @@ export function pythonValue(value: number | string | readonly number[], name: st
   return typeof value === 'number' ? number(value) : list(value.map(number));
 }
 
-/** tfjs's own call as TensorFlow's in Python, on and to arrays in PyTorch's layout; null where it has no such form. */
+/** tfjs's own call as TensorFlow's in Python, on and to arrays in PyTorch's layout with a batch axis; null where it has no such form. */
 function tensorflowCall(native: NativeCall, call: Call): string | null {
   if (native.call === 'mirrorPad') return `tf.pad(x, ${rowsText(native.rows)}, mode="REFLECT").numpy()`;
   if (native.call === 'pad') {
@@ -324,7 +325,7 @@ function tensorflowCall(native: NativeCall, call: Call): string | null {
   if (native.call === 'conv1d' && typeof native.pad !== 'string') return null;
   if (isFirst || ownAxes !== axes || native.call === 'depthwiseConv2d' || typeof native.pad === 'number') return null;
   const spatial = native.strides.map((_, i) => i + 2);
-  const x = `${call.addsBatch ? 'x[None]' : 'x'}.transpose(${[0, ...spatial, 1].join(', ')})`;
+  const x = `${batched(call)}.transpose(${[0, ...spatial, 1].join(', ')})`;
   const w = `w.transpose(${[...spatial, 1, 0].join(', ')})`;
   const inner = typeof native.pad === 'string' ? `"${native.pad.toUpperCase()}"` : rowsText(native.pad);
   const around = (values: readonly number[]) => `[1, ${values.join(', ')}, 1]`;
@@ -335,9 +336,9 @@ function tensorflowCall(native: NativeCall, call: Call): string | null {
   const result = `tf.nn.${name}(${x}, ${w}, ${shape}${around(native.strides)}, ${inner}${dilations})`;
   const biased = call.tensors.bias === undefined ? result : `(${result} + b)`;
   const back = [0, axes + 1, ...spatial.map((axis) => axis - 1)];
-  return `${biased}.numpy().transpose(${back.join(', ')})${call.addsBatch ? '[0]' : ''}`;
+  return `${biased}.numpy().transpose(${back.join(', ')})`;
 }
 
 function rowsText(rows: readonly (readonly number[])[]): string {
-  return `[${rows.map((row) => `[${row.join(', ')}]`).join(', ')}]`;
+  return list(rows.map(list));
 }

@@ -11,8 +11,7 @@ import { backendTensors, type Call, normalSpec, prepare, withoutAddedBatch } fro
 import { operators } from '../operators/index.ts';
 import { writtenNative } from './nativeSource.ts';
 import { pythonPrograms } from './python.ts';
-import { runAtOnce } from './pythonAtOnce.ts';
-import { nothingWrong } from './testing.ts';
+import { nothingWrong, runAtOnce } from './testing.ts';
 
 /*
  * Written-down calls are the calls that the native backends make: on random layers the text, evaluated, gives what they give.
@@ -76,7 +75,6 @@ const tfjsNode = {
   name: 'tfjs-node-native',
   builtIn: 'tfjs-node-native',
   version: tf.version_core,
-  runtime: 'node',
 } as const;
 
 /** Where TensorFlow in Python is known not to give what PyTorch gives. */

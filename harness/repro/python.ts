@@ -74,7 +74,7 @@ function recordedProgram(finding: Finding): Program {
 /** PyTorch against the framework that a backend calls; null where the backend calls none, or it can't be said. */
 function frameworkProgram(finding: Finding): Program | null {
   const { call, backend } = finding;
-  const framework = backend.builtIn === null ? null : frameworkOf(backend.builtIn);
+  const framework = frameworkOf(backend.builtIn);
   if (framework === null || finding.before.length > 0 || finding.unstable) return null;
   if ((call.refusal !== null && !framework.isLax) || call.operator.gradient !== null) return null;
   const statements = framework.statements(call);

@@ -38,6 +38,12 @@ export const runtimes: Readonly<Record<RuntimeName, Runtime>> = {
   'onnxruntime-web': onnxruntime('onnxruntime-web'),
 };
 
+/** What a program in TypeScript runs a built-in backend on; null where none can. */
+export function runtimeOf(builtIn: string | null): RuntimeName | null {
+  const name = builtIn?.replace(/^tfjs-/, '').replace(/-(native|padded)$/, '') ?? '';
+  return Object.hasOwn(runtimes, name) ? (name as RuntimeName) : null;
+}
+
 export function indented(lines: readonly string[]): string[] {
   return lines.map((line) => (line === '' ? '' : `  ${line.replace(/\n(?=.)/g, '\n  ')}`));
 }

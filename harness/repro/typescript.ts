@@ -10,7 +10,7 @@ import { releaseOf } from '../store/knownIssues.ts';
 import { type Finding, gotOf, isShort, type Program, titleOf, wantedOf, wrapped, wrongWord } from './finding.ts';
 import { type Written, writtenNative } from './nativeSource.ts';
 import { onnxStatements } from './onnxSource.ts';
-import { indented, type Runtime, type RuntimeName, runtimes } from './runtimes.ts';
+import { indented, type Runtime, type RuntimeName, runtimeOf, runtimes } from './runtimes.ts';
 
 /*
  * Findings as TypeScript with nothing but the library at fault, or with TensorFlow.js as a second opinion; what PyTorch gives is
@@ -22,7 +22,7 @@ const release = '4.22.0';
 
 /** The programs that may show a finding, the best first. */
 export function typescriptPrograms(finding: Finding): Program[] {
-  const { runtime } = finding.backend;
+  const runtime = runtimeOf(finding.backend.builtIn);
   // What is done for a gradient is no printed function, and no node.
   if (runtime === null || finding.call.operator.gradient !== null) return [recordedProgram(finding)];
   const live = waysOf(finding, runtime).map((way) => liveProgram(finding, runtimes[runtime], way));
@@ -44,7 +44,7 @@ type Way = (call: Call, name: string) => WrittenCall | null;
 
 function waysOf(finding: Finding, runtime: RuntimeName): Way[] {
   if (runtime.startsWith('onnxruntime')) return [onnxWay];
-  return finding.backend.builtIn!.endsWith('-native') ? [nativeWay] : loweredWays(finding);
+  return finding.backend.builtIn?.endsWith('-native') ? [nativeWay] : loweredWays(finding);
 }
 
 function onnxWay(call: Call): WrittenCall | null {
@@ -133,6 +133,7 @@ function header(finding: Finding, { packages, env }: Runtime, version: string, a
 
 /** A program around functions and the statements that call them. */
 function programText(head: readonly string[], runtime: Runtime, functions: string, body: readonly string[]): string {
+  // A printed function has no types, and a page's `tf` is nowhere declared.
   const isTyped = runtime.isTyped && functions === '';
   const frame = runtime.frame(functions, [...runtime.setUp, ...body]);
   return [...(isTyped ? [] : ['// @ts-nocheck']), ...head, ...frame].join('\n');

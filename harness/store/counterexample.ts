@@ -55,6 +55,18 @@ export function oracleOf({ oracle = 'pytorch' }: Pick<Counterexample, 'oracle'>)
   return oracle;
 }
 
+/** Which of two counterexamples of one signature is worth more, below 0 for the first: PyTorch's word before that of others, shrunk before not, then the smaller. */
+export function compareWorth(one: Counterexample, other: Counterexample): number {
+  const ranks = (counterexample: Counterexample) => [
+    oracleOf(counterexample) === 'pytorch' ? 0 : 1,
+    counterexample.shrunk ? 0 : 1,
+    counterexample.elements,
+  ];
+  const [a, b] = [ranks(one), ranks(other)];
+  const at = a.findIndex((rank, i) => rank !== b[i]);
+  return at === -1 ? 0 : a[at]! - b[at]!;
+}
+
 export function elementsOf(testCase: Case): number {
   return Object.values(testCase.inputs).reduce((sum, { shape }) => sum + elementCount(shape), 0);
 }

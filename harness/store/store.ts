@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { HarnessError, UsageError } from '../core/errors.ts';
 import { writeAtomically } from './atomic.ts';
 import { readJson } from './caseFile.ts';
-import { type Counterexample, oracleOf, parseCounterexample } from './counterexample.ts';
+import { type Counterexample, compareWorth, parseCounterexample } from './counterexample.ts';
 
 /** A counterexample and the file that it is in. */
 export interface Saved {
@@ -36,12 +36,6 @@ export function checkWritable(folder: string, what: string, option: string): voi
   }
 }
 
-/** PyTorch's word before that of others; then the smaller one. */
-function isNoWorse(one: Counterexample, other: Counterexample): boolean {
-  const isByPyTorch = (counterexample: Counterexample) => oracleOf(counterexample) === 'pytorch';
-  return isByPyTorch(one) === isByPyTorch(other) ? one.elements <= other.elements : isByPyTorch(one);
-}
-
 /** A folder of counterexamples, one file a signature. */
 export class Store {
   readonly folder: string;
@@ -57,6 +51,15 @@ export class Store {
 
   /** All that is saved, by file name; an empty list where there is no such folder. Throws UsageError on a bad file. */
   list(): Saved[] {
+    return this.#named(/\.json$/);
+  }
+
+  /** The same of a folder in which other files may lie: those that are named as counterexamples are. */
+  found(): Saved[] {
+    return this.#named(/-[0-9a-f]{12}(\.unshrunk)?\.json$/);
+  }
+
+  #named(pattern: RegExp): Saved[] {
     if (!existsSync(this.folder)) return [];
     let names: string[];
     try {
@@ -65,16 +68,9 @@ export class Store {
       throw new UsageError(`the store ${this.folder} cannot be read: ${(error as NodeJS.ErrnoException).code}`);
     }
     return names
-      .filter((name) => name.endsWith('.json'))
+      .filter((name) => pattern.test(name))
       .sort()
       .map((name) => this.read(join(this.folder, name)));
-  }
-
-  /** Those of its files that are named as counterexamples are, whatever else lies beside them. Throws UsageError on a bad one. */
-  found(): Saved[] {
-    if (!existsSync(this.folder)) return [];
-    const names = readdirSync(this.folder).filter((name) => /-[0-9a-f]{12}(\.unshrunk)?\.json$/.test(name));
-    return names.sort().map((name) => this.read(join(this.folder, name)));
   }
 
   read(file: string): Saved {
@@ -85,7 +81,7 @@ export class Store {
   save(counterexample: Counterexample): string {
     const file = this.#fileOf(counterexample, counterexample.shrunk);
     const before = this.#savedIn(file);
-    if (before !== null && isNoWorse(before, counterexample)) return file;
+    if (before !== null && compareWorth(before, counterexample) <= 0) return file;
     return this.#write(file, counterexample);
   }
 
