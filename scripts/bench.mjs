@@ -15,6 +15,7 @@ const benchmarks = {
   campaign: { needs: ['torch'], runs: [[]] },
   rounding: { needs: [], runs: [process.argv.slice(3)] },
   power: { needs: ['torch'], runs: [process.argv.slice(3)] },
+  grouping: { needs: ['torch'], runs: [process.argv.slice(3)] },
   lowering: { needs: ['tfjs-node'], runs: [['cpu'], ['wasm'], ['node']] },
 };
 const benchmark = benchmarks[/** @type {keyof typeof benchmarks} */ (what)];

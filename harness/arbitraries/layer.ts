@@ -145,3 +145,65 @@ export function spell(values: number[], lists: boolean): ParamValue {
 export function spelledAsLists(values: readonly ParamValue[]): boolean {
   return values.some((value) => typeof value === 'object' && value.every((entry) => entry === value[0]));
 }
+
+const onAxes =
+  (change: (axis: RawAxis) => Partial<RawAxis>) =>
+  (layer: RawLayer): RawLayer => ({ ...layer, axes: layer.axes.map((axis) => ({ ...axis, ...change(axis) })) });
+
+const unpadded = (layer: RawLayer): RawLayer => ({ ...onAxes(() => ({ padding: 0 }))(layer), paddingMode: 'explicit' });
+
+/** By the name of a feature, a layer without it, and otherwise as it is. */
+export const layerWithout: Readonly<Record<string, (layer: RawLayer) => RawLayer>> = {
+  unbatched: (layer) => ({ ...layer, unbatched: false }),
+  batch: (layer) => ({ ...layer, batch: 1 }),
+  'batch > 2': (layer) => ({ ...layer, batch: Math.min(layer.batch, 2) }),
+  // With as many channels that come out, but no more that go into each of them.
+  groups: (layer) => ({ ...layer, groups: 1, outChannels: layer.groups * layer.outChannels }),
+  'groups > 2': (layer) => ({ ...layer, groups: Math.min(layer.groups, 2) }),
+  channels: (layer) => ({ ...layer, inChannels: 1 }),
+  bias: (layer) => ({ ...layer, bias: false }),
+  kernel: onAxes(() => ({ kernel: 1 })),
+  'kernel > 2': onAxes(({ kernel }) => ({ kernel: Math.min(kernel, 2) })),
+  stride: onAxes(() => ({ stride: 1 })),
+  'stride > 2': onAxes(({ stride }) => ({ stride: Math.min(stride, 2) })),
+  dilation: onAxes(() => ({ dilation: 1 })),
+  'dilation > 2': onAxes(({ dilation }) => ({ dilation: Math.min(dilation, 2) })),
+  padding: unpadded,
+  'padding same': unpadded,
+  'padding valid': unpadded,
+  output_padding: onAxes(() => ({ outputPadding: 0 })),
+  'output_padding ≥ stride': onAxes((axis) => ({ outputPadding: Math.min(axis.outputPadding, axis.stride - 1) })),
+};
+
+/** Stride for dilation and dilation for stride, where there is an output_padding. */
+const exchanged = onAxes(({ stride, dilation, outputPadding }) =>
+  outputPadding > 0 ? { stride: dilation, dilation: stride } : { stride, dilation },
+);
+
+/** By the name of a feature that a layer may have by chance, the layer in another way: by a larger kernel or stride, or with axes alike. */
+export const layerOtherwise: Readonly<Record<string, (layer: RawLayer) => RawLayer>> = {
+  'padding > reach': onAxes((axis) => ({
+    kernel: Math.max(axis.kernel, 1 + Math.ceil(axis.padding / axis.dilation)),
+  })),
+  'output_padding ≥ stride': onAxes(({ stride, outputPadding, dilation }) =>
+    outputPadding >= stride ? { stride: outputPadding + 1, dilation: 1 } : { stride, dilation },
+  ),
+  // An output_padding needs one of them.
+  stride: exchanged,
+  dilation: exchanged,
+  'unlike axes': (layer) => {
+    const most = (name: keyof RawAxis) => Math.max(...layer.axes.map((axis) => axis[name]));
+    const [kernel, stride, dilation] = [most('kernel'), most('stride'), most('dilation')];
+    const [padding, outputPadding] = [most('padding'), most('outputPadding')];
+    return onAxes(() => ({ kernel, stride, dilation, padding, outputPadding }))(layer);
+  },
+};
+
+/** The layer with changes by these names, one after the other; a name without a change changes nothing. */
+export function changed(
+  layer: RawLayer,
+  names: readonly string[],
+  changes: Readonly<Record<string, (layer: RawLayer) => RawLayer>>,
+): RawLayer {
+  return names.reduce((one, name) => changes[name]?.(one) ?? one, layer);
+}

@@ -1,25 +1,17 @@
 import { unsteadiness } from '../compare/repeat.ts';
 import type { OpName } from '../core/case.ts';
 import { HarnessError } from '../core/errors.ts';
-import type { MismatchKind } from '../core/verdict.ts';
+import type { Verdict } from '../core/verdict.ts';
 import { type Call, prepare } from '../operators/call.ts';
-import type { Request } from '../processes/runner.ts';
-import { type Counterexample, counterexampleSchema, elementsOf, originOf } from '../store/counterexample.ts';
-import { type KnownIssue, recognise } from '../store/knownIssues.ts';
+import type { KnownIssue } from '../store/knownIssues.ts';
 import type { Store } from '../store/store.ts';
-import { investigate } from './investigate.ts';
+import { type Finding, Findings } from './findings.ts';
 import { batchSize, caseOf, type Draw, drawBatch } from './plan.ts';
 import type { Contender, Judgement, Session } from './session.ts';
-import { featuresOf, idOf, lockOf, type Mismatch, signatureOf } from './signature.ts';
 import { count, emptyTally, type Tally } from './tally.ts';
-import type { Failure } from './trial.ts';
 
 /** So many batches are under way at a time: while processes compute one, the next is drawn. */
 const batchesAhead = 2;
-/** Failures of one operator, backend and kind are shrunk so often at most; the rest is counted. */
-const maxShrinks = 8;
-/** So long after its time is up, what fails is saved as it stands. */
-const grace_ms = 1000;
 
 export interface CampaignOptions {
   session: Session;
@@ -41,6 +33,17 @@ export interface CampaignOptions {
   /** Called after every batch and before long work. */
   onProgress(progress: Progress): void;
   onFinding(finding: Finding): void;
+  /** Called for each case, in their order, once what fails of it has been looked into. */
+  onCase?(judged: Judged): void;
+}
+
+/** A case of a campaign, and what it came to on each backend. */
+export interface Judged {
+  batch: number;
+  index: number;
+  call: Call;
+  /** `finding`: what a mismatch is a case of, where that is known. */
+  results: readonly { contender: Contender; verdict: Verdict; finding: Finding | null }[];
 }
 
 /** Every `count`-th batch, from batch `index` on, which is below `count`: all shards together are the campaign, each batch in one of them. */
@@ -59,16 +62,6 @@ export interface Progress {
   tallies: ReadonlyMap<string, Tally>;
   /** What it is busy with, beyond drawing cases. */
   doing: string | null;
-}
-
-/** A bug: what is saved of it, and how often it was seen. */
-export interface Finding {
-  counterexample: Counterexample;
-  /** Where it is saved, or null for a known issue. */
-  file: string | null;
-  knownIssue: KnownIssue | null;
-  features: readonly string[];
-  failure: Failure;
 }
 
 export interface CampaignResult extends Progress {
@@ -140,8 +133,7 @@ function steady(first: Judgement, second: Judgement | undefined): Judgement {
 export class Campaign {
   readonly #options: CampaignOptions;
   readonly #tallies = new Map<string, Tally>();
-  readonly #findings: Finding[] = [];
-  readonly #shrinks = new Map<string, number>();
+  readonly #findings: Findings;
   readonly #started_ms = performance.now();
   /** When its time is up, on performance.now's clock. */
   readonly #end_ms: number;
@@ -153,6 +145,11 @@ export class Campaign {
   constructor(options: CampaignOptions) {
     this.#options = options;
     this.#end_ms = this.#started_ms + (options.time_ms ?? Number.POSITIVE_INFINITY);
+    this.#findings = new Findings({
+      ...options,
+      end_ms: this.#end_ms,
+      onShrink: (what) => options.onProgress(this.#progress(`shrinking ${what}`)),
+    });
     const { shard = wholeCampaign, from = 0 } = options;
     this.#next = shard.index + shard.count * Math.ceil((from - shard.index) / shard.count);
     for (const { name } of options.session.contenders) {
@@ -173,7 +170,7 @@ export class Campaign {
     const next = this.#underWay[0]?.batch ?? this.#next;
     for (const { judged } of this.#underWay.splice(0)) await this.#take(judged);
     const { seed } = this.#options;
-    return { ...this.#progress(null), seed, findings: this.#findings, end, failure, next, canary: this.#canary };
+    return { ...this.#progress(null), seed, findings: this.#findings.all, end, failure, next, canary: this.#canary };
   }
 
   async #batches(): Promise<CampaignResult['end']> {
@@ -269,87 +266,16 @@ export class Campaign {
     for (const { name, runner } of this.#contenders()) this.#tallies.get(name)!.benched = runner.benched;
     this.#options.onProgress(this.#progress(null));
     for (const drawn of batch) {
+      const results: Judged['results'][number][] = [];
       for (const judgement of drawn.judgements) {
-        if (judgement.verdict.verdict === 'mismatch') await this.#lookInto(drawn, judgement, judgement.verdict);
+        const { contender, verdict } = judgement;
+        const finding =
+          verdict.verdict === 'mismatch' ? await this.#findings.lookInto(drawn, judgement, verdict) : null;
+        results.push({ contender, verdict, finding });
       }
+      const { call, batch: number, index } = drawn;
+      this.#options.onCase?.({ batch: number, index, call, results });
     }
-  }
-
-  async #lookInto(drawn: Drawn, { contender, before, past }: Judgement, mismatch: Mismatch): Promise<void> {
-    const lock = lockOf(drawn.call, contender.name, mismatch);
-    const features = featuresOf(drawn.call, contender.name, mismatch);
-    const alike = this.#findings.find(
-      (finding) =>
-        lockOf(finding.failure.call, contender.name, finding.failure.mismatch) === lock &&
-        finding.counterexample.backend === contender.name &&
-        finding.features.every((feature) => features.includes(feature)),
-    );
-    const shrinks = this.#shrinks.get(lock) ?? 0;
-    const isLeaving = this.#options.signal.aborted || performance.now() > this.#end_ms + grace_ms;
-    if (alike !== undefined) this.#forgive(contender, mismatch.kind, alike.knownIssue);
-    // Who leaves gets one case of each kind, not every one that is alike but can't be seen to be before it is shrunk.
-    if (alike !== undefined || shrinks >= (isLeaving ? 1 : maxShrinks)) return;
-    this.#shrinks.set(lock, shrinks + 1);
-    this.#options.onProgress(
-      this.#progress(`shrinking what ${contender.name} does in ${drawn.call.case.op} (${mismatch.kind})`),
-    );
-
-    const asItStands: Failure = { call: drawn.call, mismatch, before: before.map((request) => request.case) };
-    const { store } = this.#options;
-    const raw = this.#counterexample(drawn, contender, asItStands, false);
-    if (isLeaving) return this.#note(contender, raw, asItStands);
-    const unshrunk = store.save(raw);
-    const smallest = await investigate(asItStands, {
-      contender,
-      oracle: this.#options.session.oracle,
-      draw: drawn.draw,
-      past: past().map((request: Request) => request.case),
-      signal: this.#options.signal,
-      campaignEnd_ms: this.#end_ms,
-    });
-    this.#note(contender, this.#counterexample(drawn, contender, smallest, true), smallest);
-    store.remove(unshrunk);
-  }
-
-  /** Saves what a failure came to, and reports it unless its signature has been seen. A known issue is not saved again. */
-  #note(contender: Contender, counterexample: Counterexample, failure: Failure): void {
-    const features = featuresOf(failure.call, contender.name, failure.mismatch);
-    const { signature, op, backend, kind } = counterexample;
-    const recognisable = { op, backend, kind, version: contender.version, features };
-    const knownIssue = recognise(this.#options.knownIssues, recognisable);
-    this.#forgive(contender, kind, knownIssue);
-    const file = knownIssue === null ? this.#options.store.save(counterexample) : null;
-    if (this.#findings.some((finding) => finding.counterexample.signature === signature)) return;
-    const finding = { counterexample, file, features, failure, knownIssue };
-    this.#findings.push(finding);
-    this.#options.onFinding(finding);
-  }
-
-  /** A backend is not left out for deaths of which all is known. */
-  #forgive({ runner }: Contender, kind: MismatchKind, knownIssue: KnownIssue | null): void {
-    if (knownIssue !== null && (kind === 'crash' || kind === 'timeout')) runner.forgive();
-  }
-
-  #counterexample(drawn: Drawn, contender: Contender, failure: Failure, shrunk: boolean): Counterexample {
-    const { session, seed, store } = this.#options;
-    const signature = signatureOf(failure.call, contender.name, failure.mismatch, failure.before.length > 0);
-    return {
-      schema: counterexampleSchema,
-      id: idOf(signature),
-      signature,
-      op: failure.call.case.op,
-      backend: contender.name,
-      version: contender.version,
-      kind: failure.mismatch.kind,
-      reason: failure.mismatch.reason,
-      elements: elementsOf(failure.call.case),
-      case: failure.call.case,
-      before: failure.before,
-      shrunk,
-      found: { seed, batch: drawn.batch, index: drawn.index },
-      ...(session.oracle.name === 'pytorch' ? {} : { oracle: session.oracle.name }),
-      ...originOf(contender.source, store.folder),
-    };
   }
 
   #progress(doing: string | null): Progress {

@@ -1,10 +1,9 @@
 import type { Case } from '../core/case.ts';
-import type { Call } from '../operators/call.ts';
 import type { Oracle } from './oracle.ts';
 import type { Draw } from './plan.ts';
 import type { Contender } from './session.ts';
 import { shrink } from './shrink.ts';
-import { type Failure, Trial } from './trial.ts';
+import { type Failure, Trial, type Which } from './trial.ts';
 
 /** Shrinking one failure may take so long; what it has by then is saved. */
 const shrinkTime_ms = 20_000;
@@ -21,8 +20,8 @@ export interface Circumstances {
   signal: AbortSignal;
   /** When the campaign's time is up, on performance.now's clock; shrinking gets a little more. */
   campaignEnd_ms: number;
-  /** Which candidates count as the same failure, beyond what they are locked to; all where it is left out. */
-  accepts?(call: Call): boolean;
+  /** Which candidates count as the same failure; all that fail with its lock where it is left out. */
+  which?: Which;
 }
 
 /**
@@ -30,8 +29,8 @@ export interface Circumstances {
  * a fresh process nor after the cases that ran before it is `unstable`: two runs differ.
  */
 export async function investigate(failure: Failure, circumstances: Circumstances): Promise<Failure> {
-  const { contender, oracle, draw, past, signal, campaignEnd_ms, accepts } = circumstances;
-  const trial = new Trial(contender, oracle, failure, accepts);
+  const { contender, oracle, draw, past, signal, campaignEnd_ms, which } = circumstances;
+  const trial = new Trial(contender, oracle, failure, which);
   try {
     const now_ms = performance.now();
     const deadline_ms = Math.min(now_ms + shrinkTime_ms, Math.max(now_ms, campaignEnd_ms) + overtime_ms);

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Case } from '../core/case.ts';
@@ -7,6 +8,7 @@ import { operators } from '../operators/index.ts';
 import type { Operator } from '../operators/operator.ts';
 import { caseOf, type Draw, drawArbitrary } from './plan.ts';
 import { inlined, shrinkData, shrinkLayer } from './shrink.ts';
+import { telling } from './signature.ts';
 import type { Failure } from './trial.ts';
 
 /** Shrinking is pure but for the question whether a candidate fails, which these tests answer themselves. */
@@ -42,23 +44,38 @@ const bugsOf = ({ family }: Operator): Bug[] => [
 ];
 
 describe.each(operators)('the smallest layer of $name', (operator) => {
-  it.each(bugsOf(operator))('that has %s is the one that fc.check finds from the same value', async (_, bug) => {
-    const arbitrary = drawArbitrary(operator);
-    const draws = fc
-      .sample(arbitrary, { seed: 11, numRuns: 1500 })
-      .filter((draw) => draw.twist === null && bug(caseOf(operator.name, draw)))
-      .slice(0, 8);
-    expect(draws.length).toBe(8);
-    for (const draw of draws) {
-      const property = fc.property(arbitrary, (candidate) => !bug(caseOf(operator.name, candidate)));
-      const { counterexample } = fc.check(property, { examples: [[draw]], numRuns: 1 });
-      const start = failing(caseOf(operator.name, draw));
-      for (const width of [1, 8]) {
-        const smallest = await shrinkLayer(start, draw, failsWhen(bug), width, forever());
-        expect(smallest.call.case).toEqual(caseOf(operator.name, counterexample![0]!));
+  it.each(bugsOf(operator))(
+    'that has %s needs no more than the one that fc.check finds from the same value, and shrinks no further',
+    async (_, bug) => {
+      const arbitrary = drawArbitrary(operator);
+      const draws = fc
+        .sample(arbitrary, { seed: 11, numRuns: 1500 })
+        .filter((draw) => draw.twist === null && bug(caseOf(operator.name, draw)))
+        .slice(0, 8);
+      expect(draws.length).toBe(8);
+      for (const draw of draws) {
+        const property = fc.property(arbitrary, (candidate) => !bug(caseOf(operator.name, candidate)));
+        const { counterexample } = fc.check(property, { examples: [[draw]], numRuns: 1 });
+        const start = failing(caseOf(operator.name, draw));
+        for (const width of [1, 8]) {
+          const smallest = await shrinkLayer(start, draw, failsWhen(bug), width, forever());
+          expect(smallest.call.operator).toBe(operator);
+          expect(bug(smallest.call.case)).toBe(true);
+          const features = telling(operator.features(smallest.call.spec));
+          // Of pads, one at each of two axes is as plain as two at one.
+          const most =
+            telling(operator.features(counterexample![0]!.spec)).length + Number(operator.family === 'padding');
+          expect(features.length).toBeLessThanOrEqual(most);
+          const further = [...arbitrary.shrink({ ...draw, spec: smallest.call.spec }, undefined)].filter(({ value }) =>
+            bug(caseOf(operator.name, { ...value, values: draw.values })),
+          );
+          expect(
+            further.map(({ value }) => value.spec).filter((spec) => !isDeepStrictEqual(spec, smallest.call.spec)),
+          ).toEqual([]);
+        }
       }
-    }
-  });
+    },
+  );
 });
 
 describe('shrinking data', () => {

@@ -5,6 +5,7 @@ import { elementCount, indexOf } from '../core/tensor.ts';
 import { operatorOf } from '../operators/index.ts';
 import type { Operator } from '../operators/operator.ts';
 import type { Spec } from '../semantics/semantics.ts';
+import { isPlainer } from './likeness.ts';
 import { caseOf, type Draw, drawArbitrary, spelledOut } from './plan.ts';
 import type { Failure, Trial } from './trial.ts';
 
@@ -27,6 +28,9 @@ export function isOver({ deadline_ms, signal }: Until): boolean {
 
 /** Data with more elements stays seeded: nobody reads it, and shrinking it would take for ever. */
 const maxInline = 4096;
+
+/** So often a layer loses features and is made smaller in turn. */
+const maxRounds = 3;
 
 /** Whether these cases fail as the original did; null where they don't. */
 type Fails = (candidates: readonly Case[]) => Promise<(Failure | null)[]>;
@@ -74,15 +78,66 @@ export async function shrinkLayer(
     width,
     until,
   );
-  const start = plainer?.candidate ?? draw;
-  let best = plainer?.failure ?? failure;
-  if (!arbitrary.canShrinkWithoutContext(start)) return best;
-  let stream = arbitrary.shrink(start, undefined);
+  let best = { candidate: plainer?.candidate ?? draw, failure: plainer?.failure ?? failure };
+  // What has fewer features may be larger, and what is smaller may have more of them: not for ever.
+  for (let round = 1; ; round++) {
+    const bare = await withoutFeatures(best, fails, width, until);
+    if (!arbitrary.canShrinkWithoutContext(bare.candidate)) return bare.failure;
+    best = bare;
+    let stream = arbitrary.shrink(bare.candidate, undefined);
+    for (;;) {
+      const found = await firstFailing(
+        stream[Symbol.iterator](),
+        ({ value }) => caseOf(op, value),
+        fails,
+        width,
+        until,
+      );
+      if (found === null) break;
+      best = { candidate: found.candidate.value, failure: found.failure };
+      stream = arbitrary.shrink(found.candidate.value, found.candidate.context);
+    }
+    if (best === bare || round === maxRounds) return best.failure;
+  }
+}
+
+/**
+ * The draw without all features that can be taken away, while its result stays as large: what hangs on a size comes out as such, and
+ * not once as a stride and once as a kernel that happen to give that size.
+ */
+async function withoutFeatures(
+  start: { candidate: Draw; failure: Failure },
+  fails: Fails,
+  width: number,
+  until: Until,
+): Promise<{ candidate: Draw; failure: Failure }> {
+  let best = start;
   for (;;) {
-    const found = await firstFailing(stream[Symbol.iterator](), ({ value }) => caseOf(op, value), fails, width, until);
+    const { candidate: draw, failure } = best;
+    const { operator, refusal } = failure.call;
+    if (draw.twist !== null || refusal !== null) return best;
+    const features = operator.features(draw.spec);
+    const specs = [
+      ...operator.without(draw.spec, features),
+      ...features.flatMap((kept) =>
+        operator.without(
+          draw.spec,
+          features.filter((one) => one !== kept),
+        ),
+      ),
+      ...features.flatMap((feature) => operator.without(draw.spec, [feature])),
+      ...features.flatMap((feature) => operator.otherwise(draw.spec, feature) ?? []),
+    ];
+    const candidates = specs.filter((spec) => isPlainer(operator, spec, draw.spec)).map((spec) => ({ ...draw, spec }));
+    const found = await firstFailing(
+      candidates[Symbol.iterator](),
+      (candidate) => caseOf(failure.call.case.op, candidate),
+      fails,
+      width,
+      until,
+    );
     if (found === null) return best;
-    best = found.failure;
-    stream = arbitrary.shrink(found.candidate.value, found.candidate.context);
+    best = found;
   }
 }
 

@@ -33,6 +33,11 @@ function sortOf(call: Call, mismatch: Mismatch): string[] {
   return isSlight && call.operator.rounding !== null ? ['off by a rounding'] : [];
 }
 
+/** Whether a feature says something of the values that are wrong, and nothing of the call. */
+export function isOfValues(feature: string): boolean {
+  return /^(wanted|got) |^(sign of zero|denormal lost|not exact|off by a rounding)$/.test(feature);
+}
+
 /**
  * What a shrinking case is locked to: a candidate that fails in another way is another bug, and is not taken. Which values are
  * wrong does not count: a failure that shows in NaN first is the same bug where it shows in integers as well.
@@ -53,10 +58,26 @@ export function featuresOf(call: Call, backend: string, mismatch: Mismatch): str
   return mismatch.kind === 'acceptance' ? sort : [...sort, `invalid: ${call.refusal.rule}`];
 }
 
-/** What makes two failures the same bug: operator, backend, kind, and the features of the minimal case. */
-export function signatureOf(call: Call, backend: string, mismatch: Mismatch, needsHistory: boolean): string {
-  const features = [...featuresOf(call, backend, mismatch), ...(needsHistory ? ['history'] : [])];
-  return `${call.case.op}/${backend}/${mismatch.kind}/${features.length === 0 ? 'plain' : features.join('+')}`;
+/** Whether a feature says all that another does, and more: `kernel > 2` for `kernel`, `pad behind` for `pad`. */
+export function isMoreThan(feature: string, other: string): boolean {
+  return feature.startsWith(`${other} `);
+}
+
+/** Those that say most: a kernel of more than 2 is one of more than 1, too. */
+export function telling(features: readonly string[]): string[] {
+  return features.filter((one) => !features.some((other) => isMoreThan(other, one)));
+}
+
+/** What makes two failures the same bug: operator, backend, kind, and the features that the minimal case needs. */
+export function signatureOf(
+  call: Call,
+  backend: string,
+  mismatch: Mismatch,
+  needsHistory: boolean,
+  features: readonly string[] = featuresOf(call, backend, mismatch),
+): string {
+  const all = [...telling(features), ...(needsHistory ? ['history'] : [])];
+  return `${call.case.op}/${backend}/${mismatch.kind}/${all.length === 0 ? 'plain' : all.join('+')}`;
 }
 
 /** A short name for a signature. */

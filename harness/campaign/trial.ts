@@ -49,12 +49,20 @@ export async function outcomesAlone(
   return { own, related: asked.map((one) => ('kind' in one ? one : (outcomes.shift() ?? unanswered))) };
 }
 
+/** Which candidates count as the same failure, beyond those that fail with its lock. */
+export interface Which {
+  accepts?(call: Call): boolean;
+  /** Calls of which none may fail, or the candidate is a case of something else that is known. */
+  explanations?(call: Call): Call[];
+}
+
 /** Runs candidates against one backend, to see whether they fail as a given failure does. */
 export class Trial {
   readonly #contender: Contender;
   readonly #oracle: Oracle;
   readonly #lock: string;
   readonly #accepts: (call: Call) => boolean;
+  readonly #explanations: (call: Call) => Call[];
   /** Two runs of a case differ. */
   readonly #isUnsteady: boolean;
   readonly #timeout_ms: number;
@@ -62,12 +70,18 @@ export class Trial {
   /** How many candidates are worth running at a time: a death wastes those behind it. */
   readonly width: number;
 
-  constructor(contender: Contender, oracle: Oracle, failure: Failure, accepts: (call: Call) => boolean = () => true) {
+  constructor(
+    contender: Contender,
+    oracle: Oracle,
+    failure: Failure,
+    { accepts = () => true, explanations = () => [] }: Which = {},
+  ) {
     const { kind } = failure.mismatch;
     const { caseTimeout_ms } = contender.runner.options;
     this.#contender = contender;
     this.#oracle = oracle;
     this.#accepts = accepts;
+    this.#explanations = explanations;
     this.#isUnsteady = kind === 'unstable';
     this.#lock = lockOf(failure.call, contender.name, failure.mismatch);
     this.#timeout_ms = kind === 'timeout' ? Math.min(caseTimeout_ms, hangTimeout_ms) : caseTimeout_ms;
@@ -84,13 +98,20 @@ export class Trial {
     return Promise.all(
       candidates.map(async (candidate) => {
         const call = prepare(candidate);
-        const opinion = this.#isUnsteady ? null : this.#oracle.consult(call);
-        const again = this.#isUnsteady ? [this.#ask(call)] : [];
-        const related = (opinion?.related ?? []).map((one) => this.#ask(one));
-        const own = await Promise.all([this.#ask(call), ...again]);
-        return this.#judge(call, opinion, [], { own, related: await Promise.all(related) });
+        const [failure, ...explained] = await Promise.all(
+          [call, ...this.#explanations(call)].map((one) => this.#inShared(one)),
+        );
+        return explained.some((one) => one !== null) ? null : failure!;
       }),
     );
+  }
+
+  async #inShared(call: Call): Promise<Failure | null> {
+    const opinion = this.#isUnsteady ? null : this.#oracle.consult(call);
+    const again = this.#isUnsteady ? [this.#ask(call)] : [];
+    const related = (opinion?.related ?? []).map((one) => this.#ask(one));
+    const own = await Promise.all([this.#ask(call), ...again]);
+    return this.#judge(call, opinion, [], { own, related: await Promise.all(related) });
   }
 
   async #ask(call: Call): Promise<Outcome> {

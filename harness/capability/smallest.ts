@@ -58,7 +58,7 @@ export async function smallestFrom(
   const accepts = (candidate: Call) => classes === null || isMetBy(conjunction, candidate, contender.name);
   if (verdict.verdict === 'mismatch') {
     const failure: Failure = { call, mismatch: verdict, before: [] };
-    const circumstances = { contender, oracle: session.oracle, draw, past: [], signal, accepts };
+    const circumstances = { contender, oracle: session.oracle, draw, past: [], signal, which: { accepts } };
     return investigate(failure, { ...circumstances, campaignEnd_ms: performance.now() + shrinkTime_ms });
   }
   return smallestUnsupported({ draw, call, reason: 'reason' in verdict ? verdict.reason : '' }, accepts, {

@@ -1,5 +1,6 @@
 import { relative, resolve } from 'node:path';
-import { Campaign, type CampaignResult, type Finding } from '../campaign/campaign.ts';
+import { Campaign, type CampaignResult } from '../campaign/campaign.ts';
+import type { Finding } from '../campaign/findings.ts';
 import type { Report } from '../report/report.ts';
 import { readKnownIssues } from '../store/knownIssues.ts';
 import { type Budget, type BudgetOptions, budgetOf, budgetWords, shareOf, tellFailure, verdictOf } from './budget.ts';

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { canary } from '../backends/index.ts';
 import { type Source, sourceOf } from '../backends/source.ts';
-import { Campaign, type CampaignResult, type Finding, type Shard } from '../campaign/campaign.ts';
+import { Campaign, type CampaignResult, type Shard } from '../campaign/campaign.ts';
+import type { Finding } from '../campaign/findings.ts';
 import type { Contender, Session } from '../campaign/session.ts';
 import type { OpName } from '../core/case.ts';
 import { historyName, type Night, nextBatch, nightSchema, readHistory, writeHistory } from '../night/history.ts';

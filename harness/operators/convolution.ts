@@ -1,5 +1,8 @@
 import { z } from 'zod';
 import {
+  changed,
+  layerOtherwise,
+  layerWithout,
   type PaddingMode,
   plainestLayer,
   type RawLayer,
@@ -73,11 +76,44 @@ function fromSpec(spec: Spec, axes: number): RawLayer {
   };
 }
 
+function widthsOf({ axes, paddingMode }: RawLayer): { before: number; after: number }[] {
+  const padding = paddingMode === 'explicit' ? axes.map((axis) => axis.padding) : paddingMode;
+  return convolutionPadding(
+    padding,
+    axes.map(({ kernel }) => kernel),
+    axes.map(({ dilation }) => dilation),
+  );
+}
+
+/** The layer on an input of these sizes, or longer where it takes that. */
+function taking(raw: RawLayer, sizes: readonly number[]): RawLayer {
+  const widths = widthsOf(raw);
+  const axes = raw.axes.map((axis, i) => ({ ...axis, extra: Math.max(0, sizes[i]! - shortest(axis, widths[i]!)) }));
+  return { ...raw, axes };
+}
+
+/** The layer on an input that is as long as it takes for a result of these sizes. */
+function giving(raw: RawLayer, sizes: readonly number[]): RawLayer {
+  const widths = widthsOf(raw);
+  const axes = raw.axes.map((axis, i) => {
+    const { before, after } = widths[i]!;
+    const length = (sizes[i]! - 1) * axis.stride + reach(axis) + 1 - before - after;
+    return { ...axis, extra: Math.max(0, length - shortest(axis, widths[i]!)) };
+  });
+  return { ...raw, axes };
+}
+
 /** The convolution over this many spatial axes. */
 export function convolution(axes: 1 | 2 | 3): ForwardOperator {
   const plainest = toSpec(plainestLayer(axes));
   const semantics = convolutionSemantics(axes);
   const layer = rawLayer(axes, ['explicit', 'explicit', 'explicit', 'same', 'valid']);
+  /** The changed layer, with a result as large, and with an input as large. */
+  const alike = (spec: Spec, names: readonly string[], changes: typeof layerWithout): Spec[] => {
+    const layer = changed(fromSpec(spec, axes), names, changes);
+    const sizes = semantics.outputShape(spec).slice(-axes);
+    return [giving(layer, sizes), taking(layer, spatialOf(spec, axes))].map(toSpec);
+  };
   return {
     ...semantics,
     params: z.strictObject({
@@ -93,6 +129,8 @@ export function convolution(axes: 1 | 2 | 3): ForwardOperator {
     }) as z.ZodType<Params>,
     arbitrary: layer.map(toSpec, (spec) => fromSpec(spec as Spec, axes)),
     plainest,
+    without: (spec, features) => alike(spec, features, layerWithout),
+    otherwise: (spec, feature) => (feature in layerOtherwise ? alike(spec, [feature], layerOtherwise)[0]! : null),
     twists: twistsOf(semantics.rules, semantics.oddities, plainest),
   };
 }

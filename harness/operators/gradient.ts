@@ -30,6 +30,14 @@ export function gradient(of: ForwardOperator, by: OperandName): Operator {
         (spec) => withGradOutput(of, spec),
         (spec) => forwardOf(spec as Spec),
       ),
+    without: (spec, features) => {
+      const kept = by === 'bias' ? features.filter((feature) => feature !== 'bias') : features;
+      return of.without(forwardOf(spec), kept).map((plainer) => withGradOutput(of, plainer));
+    },
+    otherwise: (spec, feature) => {
+      const larger = of.otherwise(forwardOf(spec), feature);
+      return larger === null ? null : withGradOutput(of, larger);
+    },
     plainest,
     twists: twistsOf(semantics.rules, semantics.oddities, plainest),
   };

@@ -9,6 +9,16 @@ export interface Operator extends Semantics {
   params: z.ZodType<Params>;
   /** Valid specs only; shrinks fully, also from a spec that was read from a file. */
   arbitrary: fc.Arbitrary<Spec>;
+  /**
+   * The call without these of its features, as far as they can be taken away, and otherwise as it is: with a result as large, and with an
+   * input as large.
+   */
+  without(spec: Spec, features: readonly string[]): Spec[];
+  /**
+   * The call without a feature that it may have by chance, since it has to have something like it: padding beyond a kernel that is 1,
+   * at one end of an axis and not at the other. Null where there is no other way.
+   */
+  otherwise(spec: Spec, feature: string): Spec | null;
   /** The smallest call of it. */
   plainest: Spec;
   /** A named way to break or bend a valid spec, of `twists`. */

@@ -63,6 +63,57 @@ const plainest: Spec = {
   dtypes: { input: 'float32' },
 };
 
+const onEnds =
+  (change: (ends: { before: number; after: number }) => { before?: number; after?: number }) =>
+  (raw: RawPadding): RawPadding => ({ ...raw, axes: raw.axes.map((axis) => ({ ...axis, ...change(axis) })) });
+
+/** In no mode but constant, and without the axis that the others need in front. */
+function valued(raw: RawPadding): RawPadding {
+  return raw.mode === 'constant' ? raw : { ...raw, mode: 'constant', valueKind: 1, leading: raw.leading.slice(1) };
+}
+
+/** In a mode without a value. Zeros around a tensor would hide what values show. */
+function replicating(raw: RawPadding): RawPadding {
+  if (raw.mode !== 'constant') return raw;
+  const leading = raw.leading.length === 0 ? [1] : raw.leading.slice(-2);
+  return { ...raw, mode: 'replicate', valueKind: 0, axes: raw.axes.slice(0, 3), leading };
+}
+
+/** By the name of a feature, a padding without it, and otherwise as it is. Of a mode what remains is a value that shows. */
+const paddingWithout: Readonly<Record<string, (raw: RawPadding) => RawPadding>> = {
+  mode: valued,
+  'mode reflect': valued,
+  'mode replicate': valued,
+  'mode circular': valued,
+  int32: (raw) => ({ ...raw, int32: false }),
+  value: replicating,
+  pad: onEnds(({ before, after }) => ({ before: Math.min(0, before), after: Math.min(0, after) })),
+  'pad in front': onEnds(({ before }) => ({ before: Math.min(0, before) })),
+  'pad behind': onEnds(({ after }) => ({ after: Math.min(0, after) })),
+  crop: onEnds(({ before, after }) => ({ before: Math.max(0, before), after: Math.max(0, after) })),
+  'crop in front': onEnds(({ before }) => ({ before: Math.max(0, before) })),
+  'crop behind': onEnds(({ after }) => ({ after: Math.max(0, after) })),
+  'unpadded axes': (raw) => ({ ...raw, leading: raw.leading.slice(raw.mode === 'constant' ? raw.leading.length : -1) }),
+};
+
+const exchanged = onEnds(({ before, after }) => ({ before: after, after: before }));
+const negated = onEnds(({ before, after }) => ({ before: 0 - before, after: 0 - after }));
+
+/** By the name of a feature that a padding may have by chance, the padding in another way. */
+const paddingOtherwise: Readonly<Record<string, (raw: RawPadding) => RawPadding>> = {
+  'unequal ends': onEnds(({ before, after }) => {
+    const width = Math.abs(before) > Math.abs(after) ? before : after;
+    return { before: width, after: width };
+  }),
+  'pad in front': exchanged,
+  'pad behind': exchanged,
+  'crop in front': exchanged,
+  'crop behind': exchanged,
+  pad: negated,
+  crop: negated,
+  value: replicating,
+};
+
 export const pad: ForwardOperator = {
   ...padSemantics,
   params: params as z.ZodType<unknown> as z.ZodType<Params>,
@@ -70,6 +121,16 @@ export const pad: ForwardOperator = {
     rawConstantPadding.map(toSpec, (spec) => fromSpec(spec as Spec)),
     rawModePadding.map(toSpec, (spec) => fromSpec(spec as Spec)),
   ),
+  without: (spec, features) => {
+    if (spec.shapes.input.includes(0)) return [];
+    const raw = fromSpec(spec);
+    const alone = features.includes('several axes') ? raw.axes.map((axis) => ({ ...raw, axes: [axis] })) : [raw];
+    return alone.map((one) => toSpec(features.reduce((left, feature) => paddingWithout[feature]?.(left) ?? left, one)));
+  },
+  otherwise: (spec, feature) => {
+    const change = paddingOtherwise[feature];
+    return change === undefined || spec.shapes.input.includes(0) ? null : toSpec(change(fromSpec(spec)));
+  },
   plainest,
   twists: twistsOf(padSemantics.rules, padSemantics.oddities, plainest),
 };

@@ -1,9 +1,18 @@
 import { z } from 'zod';
-import { plainestLayer, type RawLayer, rawLayer, spell, spelledAsLists } from '../arbitraries/layer.ts';
+import {
+  changed,
+  layerOtherwise,
+  layerWithout,
+  plainestLayer,
+  type RawLayer,
+  rawLayer,
+  spell,
+  spelledAsLists,
+} from '../arbitraries/layer.ts';
 import type { Params } from '../core/case.ts';
 import type { Spec } from '../semantics/semantics.ts';
 import { paramNames, transposedConvolutionSemantics, windowsOf } from '../semantics/transposedConvolution.ts';
-import { batchOf, groupsOf, isUnbatched, reach } from '../semantics/window.ts';
+import { batchOf, groupsOf, isUnbatched, reach, spatialOf } from '../semantics/window.ts';
 import { type ForwardOperator, twistsOf } from './operator.ts';
 import { integer, intOrList } from './params.ts';
 
@@ -36,6 +45,22 @@ function toSpec(raw: RawLayer): Spec {
   };
 }
 
+/** The layer on an input of these sizes, or longer where it takes that. */
+function taking(raw: RawLayer, sizes: readonly number[]): RawLayer {
+  const axes = raw.axes.map((axis, i) => ({ ...axis, extra: Math.max(0, sizes[i]! - shortest(axis)) }));
+  return { ...raw, axes };
+}
+
+/** The layer on an input that is as long as it takes for a result of these sizes. */
+function giving(raw: RawLayer, sizes: readonly number[]): RawLayer {
+  const axes = raw.axes.map((axis, i) => {
+    const { stride, padding, outputPadding } = axis;
+    const length = 1 + Math.ceil((sizes[i]! - 1 - reach(axis) - outputPadding + 2 * padding) / stride);
+    return { ...axis, extra: Math.max(0, length - shortest(axis)) };
+  });
+  return { ...raw, axes };
+}
+
 function fromSpec(spec: Spec, axes: number): RawLayer {
   const groups = groupsOf(spec);
   const weight = spec.shapes.weight!;
@@ -60,6 +85,12 @@ function fromSpec(spec: Spec, axes: number): RawLayer {
 export function transposedConvolution(axes: 1 | 2 | 3): ForwardOperator {
   const plainest = toSpec(plainestLayer(axes));
   const semantics = transposedConvolutionSemantics(axes);
+  /** The changed layer, with a result as large, and with an input as large. */
+  const alike = (spec: Spec, names: readonly string[], changes: typeof layerWithout): Spec[] => {
+    const layer = changed(fromSpec(spec, axes), names, changes);
+    const sizes = semantics.outputShape(spec).slice(-axes);
+    return [giving(layer, sizes), taking(layer, spatialOf(spec, axes))].map(toSpec);
+  };
   return {
     ...semantics,
     params: z.strictObject({
@@ -71,6 +102,8 @@ export function transposedConvolution(axes: 1 | 2 | 3): ForwardOperator {
     }) as z.ZodType<Params>,
     arbitrary: rawLayer(axes, ['explicit']).map(toSpec, (spec) => fromSpec(spec as Spec, axes)),
     plainest,
+    without: (spec, features) => alike(spec, features, layerWithout),
+    otherwise: (spec, feature) => (feature in layerOtherwise ? alike(spec, [feature], layerOtherwise)[0]! : null),
     twists: twistsOf(semantics.rules, semantics.oddities, plainest),
   };
 }

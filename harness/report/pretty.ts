@@ -1,7 +1,8 @@
 import { styleText } from 'node:util';
 import Table from 'cli-table3';
 import { createLogUpdate } from 'log-update';
-import type { Finding, Progress } from '../campaign/campaign.ts';
+import type { Progress } from '../campaign/campaign.ts';
+import type { Finding } from '../campaign/findings.ts';
 import type { Tally } from '../campaign/tally.ts';
 import type { Report, Result, Summary } from './report.ts';
 import { caseWords, durationWords, groupDigits, plural } from './words.ts';

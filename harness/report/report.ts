@@ -1,4 +1,5 @@
-import type { Finding, Progress } from '../campaign/campaign.ts';
+import type { Progress } from '../campaign/campaign.ts';
+import type { Finding } from '../campaign/findings.ts';
 import type { Tally } from '../campaign/tally.ts';
 import type { OpName } from '../core/case.ts';
 import type { Verdict } from '../core/verdict.ts';

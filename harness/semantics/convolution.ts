@@ -14,6 +14,7 @@ import {
   lacksChannels,
   normaliseLists,
   oncePerSpec,
+  paddingFeatures,
   perAxis,
   reach,
   replaced,
@@ -250,8 +251,7 @@ function featuresOf(spec: Spec, axes: number): string[] {
   const features = windowFeatures(spec, axes, windows);
   const { padding } = spec.params;
   if (typeof padding === 'string') features.push(`padding ${padding}`);
-  else if (windows.some((window) => window.before > reach(window))) features.push('padding > reach');
-  else if (windows.some((window) => window.before > 0)) features.push('padding');
+  else features.push(...paddingFeatures(windows));
   return features;
 }
 

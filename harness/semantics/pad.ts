@@ -417,11 +417,16 @@ function features(spec: Spec): string[] {
   const axes = axesOf(spec);
   const isConstant = modeOf(spec) === 'constant';
   return namesOf({
+    mode: !isConstant,
     [`mode ${modeOf(spec)}`]: !isConstant,
     [spec.dtypes.input]: spec.dtypes.input !== 'float32',
     value: !Object.is(paddingValue(spec), 0),
     pad: axes.some(({ before, after }) => before > 0 || after > 0),
+    'pad in front': axes.some(({ before }) => before > 0),
+    'pad behind': axes.some(({ after }) => after > 0),
     crop: axes.some((axis) => cropped(axis) > 0),
+    'crop in front': axes.some(({ before }) => before < 0),
+    'crop behind': axes.some(({ after }) => after < 0),
     'unequal ends': axes.some(({ before, after }) => before !== after),
     'several axes': axes.length > 1,
     // Modes need one axis in front.

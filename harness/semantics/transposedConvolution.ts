@@ -1,7 +1,7 @@
 import type { ForwardName, Inputs, Params } from '../core/case.ts';
 import { elementCount, type TensorData } from '../core/tensor.ts';
 import { forEachProduct } from './products.ts';
-import type { Differentiable, Oddity, Rule, Spec, Visit } from './semantics.ts';
+import { type Differentiable, namesOf, type Oddity, type Rule, type Spec, type Visit } from './semantics.ts';
 import {
   axisValues,
   batchOf,
@@ -13,6 +13,7 @@ import {
   kernelOf,
   normaliseLists,
   oncePerSpec,
+  paddingFeatures,
   reach,
   replaced,
   spatialOf,
@@ -260,12 +261,14 @@ function taps(spec: Spec, axes: number): Float64Array {
 
 function featuresOf(spec: Spec, axes: number): string[] {
   const windows = windowsOf(spec, axes);
-  const features = windowFeatures(spec, axes, windows);
-  if (windows.some((window) => window.before > reach(window))) features.push('padding > reach');
-  else if (windows.some((window) => window.before > 0)) features.push('padding');
-  if (windows.some((window) => window.outputPadding >= window.stride)) features.push('output_padding ≥ stride');
-  else if (windows.some((window) => window.outputPadding > 0)) features.push('output_padding');
-  return features;
+  return [
+    ...windowFeatures(spec, axes, windows),
+    ...paddingFeatures(windows),
+    ...namesOf({
+      output_padding: windows.some(({ outputPadding }) => outputPadding > 0),
+      'output_padding ≥ stride': windows.some(({ outputPadding, stride }) => outputPadding >= stride),
+    }),
+  ];
 }
 
 function products(spec: Spec, visit: Visit, axes: number): void {

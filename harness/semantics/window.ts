@@ -295,17 +295,36 @@ export function tapsOf(leading: number, channels: number, perAxis: readonly numb
   return taps;
 }
 
-/** Features that both families share. */
+/** Whether two axes have the same parameters, whatever their sizes are. */
+function areAlike(one: Window, other: Window): boolean {
+  return (['kernel', 'stride', 'dilation', 'before'] as const).every((name) => one[name] === other[name]);
+}
+
+/** Features that both families share. One that says how much of another there is comes with that other. */
 export function windowFeatures(spec: Spec, axes: number, windows: readonly Window[]): string[] {
   return namesOf({
     unbatched: isUnbatched(spec, axes),
     'batch 0': batchOf(spec, axes) === 0,
     batch: batchOf(spec, axes) > 1,
+    'batch > 2': batchOf(spec, axes) > 2,
     groups: groupsOf(spec) > 1,
+    'groups > 2': groupsOf(spec) > 2,
     channels: channelsOf(spec, axes) > groupsOf(spec),
     bias: spec.shapes.bias !== undefined,
     kernel: windows.some((window) => window.kernel > 1),
+    'kernel > 2': windows.some((window) => window.kernel > 2),
     stride: windows.some((window) => window.stride > 1),
+    'stride > 2': windows.some((window) => window.stride > 2),
     dilation: windows.some((window) => window.dilation > 1),
+    'dilation > 2': windows.some((window) => window.dilation > 2),
+    'unlike axes': windows.some((window) => !areAlike(window, windows[0]!)),
+  });
+}
+
+/** Of padding, or of crops, in numbers. */
+export function paddingFeatures(windows: readonly Window[]): string[] {
+  return namesOf({
+    padding: windows.some(({ before }) => before > 0),
+    'padding > reach': windows.some((window) => window.before > reach(window)),
   });
 }

@@ -2,15 +2,14 @@ import Table from 'cli-table3';
 import { FrameworkOracle } from '../../harness/campaign/framework.ts';
 import { caseOf, drawBatch } from '../../harness/campaign/plan.ts';
 import { compare } from '../../harness/compare/compare.ts';
-import { type Inputs, inputNames, mapInputs } from '../../harness/core/case.ts';
 import type { Outcome } from '../../harness/core/outcome.ts';
-import { bytesOf, type Tensor } from '../../harness/core/tensor.ts';
 import type { Verdict } from '../../harness/core/verdict.ts';
 import { opinionByRelations } from '../../harness/metamorphic/judge.ts';
-import { backendTensors, type Call, prepare } from '../../harness/operators/call.ts';
+import { type Call, prepare } from '../../harness/operators/call.ts';
 import { operators } from '../../harness/operators/index.ts';
 import { mutants } from './mutants/index.ts';
-import { type Mistake, type Mutant, sceneOf } from './mutants/mutant.ts';
+import type { Mutant } from './mutants/mutant.ts';
+import { outcomeOf } from './mutants/outcome.ts';
 
 /*
  * How soon a campaign over all operators finds a mistake: mutants of the reference, each with one, against PyTorch, on the cases that
@@ -46,26 +45,6 @@ async function draw(oracle: FrameworkOracle | null, seed: number): Promise<Drawn
   const drawn = Array.from({ length: Math.ceil(cases / 256) }, (_, k) => drawBatch(seed, k, ops)).flat();
   const calls = drawn.slice(0, cases).map(({ op, draw }) => prepare(caseOf(op, draw)));
   return Promise.all(calls.map(async (call) => ({ call, want: oracle === null ? null : await oracle.run(call) })));
-}
-
-/** What a backend's process would answer. */
-function outcomeOf(call: Call, mistake: Mistake): Outcome {
-  if (call.normalised === null) return { kind: 'rejected', reason: 'malformed parameters' };
-  const inputs: Inputs<Tensor> = mapInputs(backendTensors(call), (tensor) => ({
-    ...tensor,
-    data: tensor.data.slice(),
-  }));
-  const scene = sceneOf({ op: call.case.op, params: call.normalised }, inputs);
-  try {
-    const output = call.strictOnly ? scene.right() : mistake(scene);
-    const changed = inputNames.filter((name) => {
-      const [before, after] = [call.tensors[name], inputs[name]];
-      return before !== undefined && Buffer.compare(bytesOf(before.data), bytesOf(after!.data)) !== 0;
-    });
-    return changed.length > 0 ? { kind: 'side-effect', changed } : { kind: 'ok', output };
-  } catch (error) {
-    return { kind: 'rejected', reason: (error as Error).message };
-  }
 }
 
 async function byRelations(call: Call, got: Outcome, run: (related: Call) => Outcome): Promise<Verdict> {

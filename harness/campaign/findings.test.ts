@@ -1,0 +1,96 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, describe, expect, test } from 'vitest';
+import { root } from '../../scripts/setup.mjs';
+import type { OpName } from '../core/case.ts';
+import { Store } from '../store/store.ts';
+import { Campaign, type Judged } from './campaign.ts';
+import type { Finding } from './findings.ts';
+import { Session } from './session.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'convdiff-findings-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+interface Hunt {
+  findings: readonly Finding[];
+  judged: readonly Judged[];
+}
+
+/** A campaign against our own definition, of a backend that holds these mutants. */
+async function hunt(op: OpName, names: readonly string[], runs: number): Promise<Hunt> {
+  const here = mkdtempSync(join(folder, 'hunt-'));
+  const module = join(here, 'holding.mjs');
+  const holding = pathToFileURL(join(root, 'dist/scripts/bench/mutants/holding.js')).href;
+  const bugs = names.map((name) => ({ op, name }));
+  writeFileSync(
+    module,
+    `import { holding } from ${JSON.stringify(holding)};\nexport default holding('mine', ${JSON.stringify(bugs)});\n`,
+  );
+  const store = new Store(join(here, 'store'));
+  store.checkWritable();
+  const session = await Session.open({ backends: [module], caseTimeout_ms: 2000, cwd: here, oracle: 'reference' });
+  const judged: Judged[] = [];
+  try {
+    const result = await new Campaign({
+      session,
+      ops: [op],
+      seed: 3,
+      runs,
+      time_ms: null,
+      store,
+      knownIssues: [],
+      signal: new AbortController().signal,
+      onProgress: () => {},
+      onFinding: () => {},
+      onCase: (one) => judged.push(one),
+    }).run();
+    return { findings: result.findings, judged };
+  } finally {
+    await session.close();
+  }
+}
+
+const needsOf = ({ findings }: Hunt) =>
+  findings.map(({ counterexample }) => counterexample.signature.split('/').at(-1)!).sort();
+
+describe('of two bugs in one operator', () => {
+  test.each<[OpName, string, string, string[]]>([
+    ['conv1d', 'dilation ignored', 'the last tap left out of kernels of 5 and more', ['kernel > 2', 'kernel+dilation']],
+    [
+      'conv2d',
+      'bias forgotten',
+      'groups interleaved: channel c belongs to group c mod groups',
+      ['bias', 'groups+channels'],
+    ],
+    ['conv_transpose1d', 'the rest of a row beyond eights left to zero', 'bias forgotten', ['bias', 'plain']],
+    ['conv_transpose2d', 'padding cropped less by one', 'the first bias for all channels', ['bias', 'padding']],
+    [
+      'pad',
+      'the last element of what is added left to zero',
+      'circular off by one in front',
+      ['mode circular+pad in front+unequal ends', 'pad behind'],
+    ],
+  ])('%s: %s, and %s: both are found, and nothing else', async (op, one, other, needs) => {
+    expect(needsOf(await hunt(op, [one, other], 1024))).toEqual(needs);
+  });
+});
+
+describe('a failure', () => {
+  test('is counted as a case of what it is a case of', async () => {
+    const { findings, judged } = await hunt('conv1d', ['bias forgotten', 'dilation ignored'], 768);
+    const failed = judged.filter(({ results }) => results[0]!.verdict.verdict === 'mismatch');
+    expect(failed.length).toBeGreaterThan(100);
+    expect(findings.reduce((sum, { times }) => sum + times, 0)).toBe(
+      failed.filter(({ results }) => results[0]!.finding !== null).length,
+    );
+    for (const { call, results } of failed) {
+      const signature = results[0]!.finding!.counterexample.signature;
+      const has = call.operator.features(call.spec);
+      // With one of the two alone there is nothing to choose.
+      if (!has.includes('bias')) expect(signature).toBe('conv1d/mine/value/kernel+dilation');
+      if (!has.includes('dilation')) expect(signature).toBe('conv1d/mine/value/bias');
+    }
+  });
+});

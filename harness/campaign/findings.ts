@@ -1,0 +1,227 @@
+import type { MismatchKind } from '../core/verdict.ts';
+import type { Call } from '../operators/call.ts';
+import type { Request } from '../processes/runner.ts';
+import { type Counterexample, counterexampleSchema, elementsOf, originOf } from '../store/counterexample.ts';
+import { type KnownIssue, recognise } from '../store/knownIssues.ts';
+import type { Store } from '../store/store.ts';
+import { investigate } from './investigate.ts';
+import { closest, explanations, type Failing, type Likeness, likenessOf, neededFeatures } from './likeness.ts';
+import type { Draw } from './plan.ts';
+import type { Contender, Judgement, Session } from './session.ts';
+import { featuresOf, idOf, isOfValues, lockOf, type Mismatch, signatureOf } from './signature.ts';
+import type { Failure } from './trial.ts';
+
+/** So long after its time is up, what fails is saved as it stands. */
+const grace_ms = 1000;
+
+/** A bug: what is saved of it, and how often it was seen. */
+export interface Finding {
+  counterexample: Counterexample;
+  /** Where it is saved, or null for a known issue. */
+  file: string | null;
+  knownIssue: KnownIssue | null;
+  /** What its smallest case needs to fail. */
+  features: readonly string[];
+  lock: string;
+  failure: Failure;
+  /** How many cases of the campaign are cases of it, so far. */
+  times: number;
+}
+
+/** A drawn case, and where it stands in its campaign. */
+export interface DrawnCase {
+  batch: number;
+  index: number;
+  draw: Draw;
+  call: Call;
+}
+
+export interface FindingsOptions {
+  session: Session;
+  seed: number;
+  store: Store;
+  knownIssues: readonly KnownIssue[];
+  signal: AbortSignal;
+  /** When the campaign's time is up, on performance.now's clock. */
+  end_ms: number;
+  /** Called before a failure is shrunk, with whose it is. */
+  onShrink(what: string): void;
+  onFinding(finding: Finding): void;
+}
+
+/** Of failures that look alike: how many shrinks in a row brought nothing new, and how many have waited since. */
+interface Looks {
+  wasted: number;
+  waiting: number;
+}
+
+/** What a campaign has found. */
+export class Findings {
+  readonly #options: FindingsOptions;
+  readonly #all: Finding[] = [];
+  readonly #looks = new Map<string, Looks>();
+
+  constructor(options: FindingsOptions) {
+    this.#options = options;
+  }
+
+  get all(): readonly Finding[] {
+    return this.#all;
+  }
+
+  /**
+   * What a failure is a case of. What is not known is shrunk and saved. Null where there was no time for that, or too many like it
+   * have come to nothing new.
+   */
+  async lookInto(drawn: DrawnCase, judgement: Judgement, mismatch: Mismatch): Promise<Finding | null> {
+    const finding = await this.#placed(drawn, judgement, mismatch);
+    if (finding !== null) finding.times += 1;
+    return finding;
+  }
+
+  async #placed(drawn: DrawnCase, judgement: Judgement, mismatch: Mismatch): Promise<Finding | null> {
+    const { contender } = judgement;
+    const failing = { call: drawn.call, mismatch };
+    const lock = lockOf(drawn.call, contender.name, mismatch);
+    const { known, behind } = await this.#likeness(failing, drawn, contender, lock);
+    if (known !== null) this.#forgive(contender, mismatch.kind, known.knownIssue);
+    if (known !== null && behind === null) return known;
+
+    const isLeaving = this.#options.signal.aborted || performance.now() > this.#options.end_ms + grace_ms;
+    // What shows in other values may be another bug.
+    const sort = [lock, ...featuresOf(drawn.call, contender.name, mismatch).filter(isOfValues)].join(' ');
+    const look = this.#looks.get(sort) ?? { wasted: 0, waiting: 0 };
+    this.#looks.set(sort, look);
+    look.waiting += 1;
+    // Who leaves gets one case of each kind, not every one that is alike but can't be seen to be before it is shrunk.
+    const isEnough = isLeaving ? this.#lockedBy(lock).length > 0 : look.waiting < 2 ** look.wasted;
+    if (isEnough) return known;
+    look.waiting = 0;
+    const count = this.#all.length;
+    const finding = await this.#shrunk(drawn, judgement, behind ?? failing, isLeaving);
+    look.wasted = this.#all.length > count ? 0 : look.wasted + 1;
+    return known ?? finding;
+  }
+
+  #lockedBy(lock: string): Finding[] {
+    return this.#all.filter((finding) => finding.lock === lock);
+  }
+
+  /** What of all that is known of its lock a failure is a case of. */
+  async #likeness(
+    failing: Failing,
+    { draw }: DrawnCase,
+    contender: Contender,
+    lock: string,
+  ): Promise<Likeness<Finding>> {
+    const known = this.#lockedBy(lock);
+    const { kind } = failing.mismatch;
+    // A death is not worth a few more, and of what is invalid its rule says all.
+    if (draw.twist !== null || kind === 'crash' || kind === 'timeout' || kind === 'unstable') {
+      return { known: closest(failing, contender.name, known), behind: null };
+    }
+    return likenessOf(failing, contender.name, known, (calls) => this.#run(calls, contender, lock));
+  }
+
+  /** What calls come to; null where one does not fail with this lock. */
+  async #run(calls: readonly Call[], contender: Contender, lock: string): Promise<(Mismatch | null)[]> {
+    const judgements = await Promise.all(calls.map((call) => this.#options.session.judge(call, [contender])));
+    return judgements.map(([judgement], i) => {
+      const verdict = judgement?.verdict;
+      const isAlike = verdict?.verdict === 'mismatch' && lockOf(calls[i]!, contender.name, verdict) === lock;
+      return isAlike ? verdict : null;
+    });
+  }
+
+  /** Shrinks a drawn case, or what is left of it, and notes what comes of it; as it stands where someone is leaving. */
+  async #shrunk(
+    drawn: DrawnCase,
+    { contender, before, past }: Judgement,
+    { call, mismatch }: Failing,
+    isLeaving: boolean,
+  ): Promise<Finding> {
+    const { store, session, signal, end_ms, onShrink } = this.#options;
+    const isWhole = call === drawn.call;
+    const asItStands: Failure = { call, mismatch, before: isWhole ? before.map((request) => request.case) : [] };
+    const lock = lockOf(call, contender.name, mismatch);
+    const featuresOfFailure = (failure: Failure) => featuresOf(failure.call, contender.name, failure.mismatch);
+    const raw = this.#counterexample(drawn, contender, asItStands, featuresOfFailure(asItStands), false);
+    if (isLeaving) return this.#note(contender, raw, asItStands, featuresOfFailure(asItStands));
+    onShrink(`what ${contender.name} does in ${call.case.op} (${mismatch.kind})`);
+    const unshrunk = store.save(raw);
+    const smallest = await investigate(asItStands, {
+      contender,
+      oracle: session.oracle,
+      draw: isWhole ? drawn.draw : { ...drawn.draw, spec: call.spec },
+      past: past().map((request: Request) => request.case),
+      signal,
+      campaignEnd_ms: end_ms,
+      which: { explanations: (candidate) => explanations(candidate, this.#lockedBy(lock)) },
+    });
+    const { kind } = smallest.mismatch;
+    const isQuick = kind !== 'crash' && kind !== 'timeout' && kind !== 'unstable' && smallest.before.length === 0;
+    const fails = async (calls: readonly Call[]) => {
+      const explained = calls.flatMap((one) => explanations(one, this.#lockedBy(lock)));
+      const results = await this.#run([...calls, ...explained], contender, lock);
+      const [own, others] = [results.slice(0, calls.length), results.slice(calls.length)];
+      return own.some((one) => one !== null) && others.every((one) => one === null);
+    };
+    const features = isQuick
+      ? await neededFeatures(smallest.call, featuresOfFailure(smallest), fails)
+      : featuresOfFailure(smallest);
+    const counterexample = this.#counterexample(drawn, contender, smallest, features, true);
+    const finding = this.#note(contender, counterexample, smallest, features);
+    store.remove(unshrunk);
+    return finding;
+  }
+
+  /** Saves what a failure came to, and reports it unless its signature has been seen. A known issue is not saved again. */
+  #note(contender: Contender, counterexample: Counterexample, failure: Failure, features: readonly string[]): Finding {
+    const { signature, op, backend, kind } = counterexample;
+    const has = featuresOf(failure.call, contender.name, failure.mismatch);
+    const recognisable = { op, backend, kind, version: contender.version, features: has };
+    const knownIssue = recognise(this.#options.knownIssues, recognisable);
+    this.#forgive(contender, kind, knownIssue);
+    const file = knownIssue === null ? this.#options.store.save(counterexample) : null;
+    const same = this.#all.find((finding) => finding.counterexample.signature === signature);
+    if (same !== undefined) return same;
+    const lock = lockOf(failure.call, contender.name, failure.mismatch);
+    const finding: Finding = { counterexample, file, features, lock, failure, knownIssue, times: 0 };
+    this.#all.push(finding);
+    this.#options.onFinding(finding);
+    return finding;
+  }
+
+  /** A backend is not left out for deaths of which all is known. */
+  #forgive({ runner }: Contender, kind: MismatchKind, knownIssue: KnownIssue | null): void {
+    if (knownIssue !== null && (kind === 'crash' || kind === 'timeout')) runner.forgive();
+  }
+
+  #counterexample(
+    { batch, index }: DrawnCase,
+    { name, version, source }: Contender,
+    { call, mismatch, before }: Failure,
+    features: readonly string[],
+    shrunk: boolean,
+  ): Counterexample {
+    const { session, seed, store } = this.#options;
+    const signature = signatureOf(call, name, mismatch, before.length > 0, features);
+    return {
+      schema: counterexampleSchema,
+      id: idOf(signature),
+      signature,
+      op: call.case.op,
+      backend: name,
+      version,
+      kind: mismatch.kind,
+      reason: mismatch.reason,
+      elements: elementsOf(call.case),
+      case: call.case,
+      before,
+      shrunk,
+      found: { seed, batch, index },
+      ...(session.oracle.name === 'pytorch' ? {} : { oracle: session.oracle.name }),
+      ...originOf(source, store.folder),
+    };
+  }
+}

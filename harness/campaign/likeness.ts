@@ -1,0 +1,181 @@
+import { type Case, type InputName, inputNames } from '../core/case.ts';
+import { type Call, prepare } from '../operators/call.ts';
+import type { Operator } from '../operators/operator.ts';
+import type { Spec } from '../semantics/semantics.ts';
+import { spelledOut } from './plan.ts';
+import { featuresOf, isMoreThan, isOfValues, type Mismatch } from './signature.ts';
+
+/*
+ * What a failure is a case of, by a few more runs. That a case has all that a known bug needs does not say that the bug is why it
+ * fails. So its features are taken away. All but what the bug needs: it has to fail still, or the bug is not why it fails. One of
+ * those that the bug needs: it has to pass, or there is another bug behind.
+ */
+
+/** A case that fails. */
+export interface Failing {
+  call: Call;
+  mismatch: Mismatch;
+}
+
+/**
+ * The features that a smallest case needs: all, but those that it has because it is small. `fails`: whether one of some calls fails in
+ * the same way.
+ */
+export async function neededFeatures(
+  call: Call,
+  features: readonly string[],
+  fails: (some: readonly Call[]) => Promise<boolean>,
+): Promise<string[]> {
+  if (call.refusal !== null) return [...features];
+  const { operator, spec } = call;
+  const needed = [...features];
+  for (const feature of operator.features(spec)) {
+    const other = operator.otherwise(spec, feature);
+    if (other === null || operator.features(other).includes(feature)) continue;
+    if (await fails(withLayer(call, other, false))) needed.splice(needed.indexOf(feature), 1);
+  }
+  return needed;
+}
+
+/** Whether the first has fewer features. */
+export function isPlainer(operator: Operator, one: Spec, other: Spec): boolean {
+  return operator.features(one).length < operator.features(other).length;
+}
+
+/** A bug that has been found, by the features that its smallest case needs. */
+export interface Known {
+  features: readonly string[];
+}
+
+/** What a failure comes to: a case of a bug that is known, and what fails still when what that bug needs is taken away. */
+export interface Likeness<K> {
+  known: K | null;
+  behind: Failing | null;
+}
+
+/** What cases come to on the same backend; null where one agrees, or fails with another lock. */
+export type RunAll = (calls: readonly Call[]) => Promise<(Mismatch | null)[]>;
+
+/** Small integers may hide a mistake: what is said to pass has passed with so many data. */
+const tries = 3;
+/** So often a failure that is left when something has been taken away is looked at in the same way. */
+const maxDepth = 3;
+
+/** The case with another layer, on data of several seeds, drawn as its own are; on plain integers where its values do not matter. */
+function withLayer({ operator, case: testCase }: Call, spec: Spec, isPlain: boolean): Call[] {
+  return Array.from({ length: tries }, (_, attempt) => {
+    const inputs: Partial<Record<InputName, Case['inputs']['input']>> = {};
+    for (const [offset, name] of inputNames.entries()) {
+      const shape = spec.shapes[name];
+      if (shape === undefined) continue;
+      const own = testCase.inputs[name]?.data;
+      const { values, seed } = own?.kind === 'seeded' ? own : { values: 'lattice' as const, seed: 1 + offset };
+      const data = {
+        kind: 'seeded' as const,
+        values: isPlain ? ('lattice' as const) : values,
+        seed: (seed + attempt * inputNames.length) % 2 ** 31,
+      };
+      inputs[name] = { dtype: spec.dtypes[name]!, shape, data };
+    }
+    return prepare({ ...testCase, params: spelledOut(operator, spec.params), inputs: inputs as Case['inputs'] });
+  });
+}
+
+const hangsOnValues = ({ features }: Known) => features.some(isOfValues);
+
+/** The bugs whose features a call has, those that need most first. */
+function candidatesOf<K extends Known>(own: readonly string[], known: readonly K[]): K[] {
+  return known
+    .filter(({ features }) => features.every((feature) => own.includes(feature)))
+    .sort((one, other) => other.features.length - one.features.length);
+}
+
+/** The bug that needs the most of what a failure has. */
+export function closest<K extends Known>({ call, mismatch }: Failing, backend: string, known: readonly K[]): K | null {
+  return candidatesOf(featuresOf(call, backend, mismatch), known)[0] ?? null;
+}
+
+/** The call with only what a bug needs, of that as much as it has. It fails where the bug is why the call does. */
+function bare(call: Call, known: Known): Call[] {
+  const isNeeded = (feature: string) => known.features.some((one) => one === feature || isMoreThan(feature, one));
+  const rest = call.operator.features(call.spec).filter((feature) => !isNeeded(feature));
+  return call.operator.without(call.spec, rest).flatMap((spec) => withLayer(call, spec, !hangsOnValues(known)));
+}
+
+/**
+ * The calls that fail where one of the known bugs is why a call would fail: to be left alone by a search for another one. Only of
+ * bugs that do not hang on values, and of which nothing else is to be seen than that they fail.
+ */
+export function explanations(call: Call, known: readonly Known[]): Call[] {
+  if (call.refusal !== null) return [];
+  const plain = known.filter((one) => !hangsOnValues(one));
+  return candidatesOf(['refuses', ...call.operator.features(call.spec)], plain).flatMap((one) => bare(call, one));
+}
+
+/** The call without one thing that a bug needs, for each of them; where that is how large something is, also without it at all. */
+function less(call: Call, known: Known): Call[][] {
+  const { features } = known;
+  const isPlain = !hangsOnValues(known);
+  const { operator, spec: own } = call;
+  const lacks = (spec: Spec, feature: string) => !operator.features(spec).includes(feature);
+  const others = features
+    .flatMap((feature) => {
+      const ways = [operator.without(own, [feature]), [operator.otherwise(own, feature) ?? []].flat()];
+      return ways.map((specs) => specs.filter((spec) => lacks(spec, feature)));
+    })
+    .filter((specs) => specs.length > 0)
+    .map((specs) => specs.flatMap((spec) => withLayer(call, spec, isPlain)));
+  return isPlain ? others : [...others, withLayer(call, own, true)];
+}
+
+/**
+ * What a failure is a case of, among what is known of its operator, backend and kind. `run` has null for what does not fail with
+ * the same lock.
+ */
+export async function likenessOf<K extends Known>(
+  failing: Failing,
+  backend: string,
+  known: readonly K[],
+  run: RunAll,
+  depth = 0,
+): Promise<Likeness<K>> {
+  const { call, mismatch } = failing;
+  const own = featuresOf(call, backend, mismatch);
+  const candidates = candidatesOf(own, known);
+  if (candidates.length === 0) return { known: null, behind: null };
+
+  const tests = candidates.map((candidate) => ({
+    candidate,
+    bare: bare(call, candidate),
+    less: less(call, candidate),
+  }));
+  const asked = new Map(tests.flatMap((test) => [test.bare, ...test.less].flat()).map((one) => [keyOf(one), one]));
+  asked.delete(keyOf(call));
+  const calls = [...asked.values()];
+  const results = new Map<string, Failing>([[keyOf(call), failing]]);
+  for (const [i, wrong] of (await run(calls)).entries()) {
+    if (wrong !== null) results.set(keyOf(calls[i]!), { call: calls[i]!, mismatch: wrong });
+  }
+  /** The first that fails. */
+  const failureOf = (some: readonly Call[]) =>
+    some.map((one) => results.get(keyOf(one))).find((one) => one !== undefined);
+
+  const explaining = tests.filter((test) => failureOf(test.bare) !== undefined);
+  const lefts = (test: (typeof tests)[number]) =>
+    test.less.filter((some) => keyOf(some[0]!) !== keyOf(call)).flatMap((some) => failureOf(some) ?? []);
+  const alone = explaining.find((test) => lefts(test).length === 0);
+  if (alone !== undefined) return { known: alone.candidate, behind: null };
+  // It fails without something that is needed: there is another bug in it, perhaps one that is known.
+  const found = explaining[0]?.candidate ?? null;
+  if (depth >= maxDepth) return { known: found, behind: null };
+  const left = [...explaining, ...tests.filter((test) => !explaining.includes(test))].flatMap(lefts)[0];
+  if (left === undefined) return { known: found, behind: null };
+  const likeness = await likenessOf(left, backend, known, run, depth + 1);
+  if (likeness.behind !== null) return { known: found, behind: likeness.behind };
+  if (likeness.known === null) return { known: found, behind: left };
+  return { known: found ?? likeness.known, behind: null };
+}
+
+function keyOf(call: Call): string {
+  return JSON.stringify(call.case);
+}
