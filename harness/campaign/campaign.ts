@@ -6,6 +6,7 @@ import { type Call, prepare } from '../operators/call.ts';
 import type { KnownIssue } from '../store/knownIssues.ts';
 import type { Store } from '../store/store.ts';
 import { type Finding, Findings } from './findings.ts';
+import { isKnownToFail, type KnownClass } from './known.ts';
 import { batchSize, caseOf, type Draw, drawBatch } from './plan.ts';
 import type { Contender, Judgement, Session } from './session.ts';
 import { count, emptyTally, type Tally } from './tally.ts';
@@ -25,6 +26,8 @@ export interface CampaignOptions {
   shard?: Shard;
   /** The first batch, of which `runs` counts the cases; 0 where it is left out. */
   from?: number;
+  /** What is known to fail, and drawn less; nothing where it is left out. */
+  knownClasses?: readonly KnownClass[];
   /** The contender that has to be wrong: when it is found is all that is told of it. */
   canary?: string;
   store: Store;
@@ -213,10 +216,14 @@ export class Campaign {
   }
 
   #startBatch(batch: number): UnderWay {
-    const { seed, ops, runs, session } = this.#options;
+    const { seed, ops, runs, session, knownClasses = [] } = this.#options;
+    const isRare = (op: OpName, draw: Draw) => isKnownToFail(knownClasses, op, draw);
     const size = runs === null ? batchSize : Math.min(batchSize, this.#left(runs, batch));
     const judged: Drawn[] = [];
-    const calls = drawBatch(seed, batch, ops, size).map(({ op, draw }) => ({ draw, call: prepare(caseOf(op, draw)) }));
+    const calls = drawBatch(seed, batch, ops, size, isRare).map(({ op, draw }) => ({
+      draw,
+      call: prepare(caseOf(op, draw)),
+    }));
     // Some run once more, at once or when all others have: a backend that remembers or guesses gives something else then.
     const again = new Map<number, Promise<Judgement[]>>();
     const verdicts = calls.map(({ call }, index) => {

@@ -13,8 +13,8 @@ import type { Operator } from '../operators/operator.ts';
 import type { Spec } from '../semantics/semantics.ts';
 
 /*
- * What a campaign runs. It is numbered batches; what batch k holds follows from the campaign's seed, k and the operators, and
- * from nothing else, so that any case is named by (seed, k, i), and going on means going on at a k.
+ * What a campaign runs. It is numbered batches; what batch k holds follows from the campaign's seed, k, the operators and what was
+ * known to fail when it began, and from nothing else, so that any case is named by (seed, k, i), and going on means going on at a k.
  */
 
 export const batchSize = 256;
@@ -94,18 +94,33 @@ function scatter(bits: number): number {
   return h ^ (h >>> 15);
 }
 
-/** Batch `k` of the campaign with this seed: `size` draws, the operators taking turns. */
+/** Of the draws that are to be rare, one in so many is kept. */
+export const rareKept = 4;
+
+/**
+ * Batch `k` of the campaign with this seed: `size` draws, the operators taking turns. Three of four draws for which `isRare` holds
+ * are replaced by others for which it does not, as far as there are any among as many again.
+ */
 export function drawBatch(
   seed: number,
   k: number,
   ops: readonly OpName[],
   size = batchSize,
+  isRare: (op: OpName, draw: Draw) => boolean = () => false,
 ): { op: OpName; draw: Draw }[] {
   const perOperator = Math.ceil(batchSize / ops.length);
   // Each batch restarts fast-check's run number, and with it the bias towards edge cases that would fade over a long run.
-  const drawn = ops.map((op, i) =>
-    fc.sample(drawArbitrary(operatorOf(op)), { seed: mix(mix(seed, k), i), numRuns: perOperator }),
-  );
+  const sample = (op: OpName, salt: number) =>
+    fc.sample(drawArbitrary(operatorOf(op)), { seed: salt, numRuns: perOperator });
+  const drawn = ops.map((op, i) => {
+    const own = mix(mix(seed, k), i);
+    const draws = sample(op, own);
+    const rare = draws.map((draw) => isRare(op, draw));
+    const replaced = rare.flatMap((is, at) => (is && at % rareKept !== 0 ? [at] : []));
+    if (replaced.length === 0) return draws;
+    const others = sample(op, mix(own, 1)).filter((draw) => !isRare(op, draw));
+    return draws.map((draw, at) => others[replaced.indexOf(at)] ?? draw);
+  });
   return Array.from({ length: size }, (_, i) => ({
     op: ops[i % ops.length]!,
     draw: drawn[i % ops.length]![Math.floor(i / ops.length)]!,

@@ -3,12 +3,14 @@ import { canary } from '../backends/index.ts';
 import { type Source, sourceOf } from '../backends/source.ts';
 import { Campaign, type CampaignResult, type Shard } from '../campaign/campaign.ts';
 import type { Finding } from '../campaign/findings.ts';
+import { knownClasses } from '../campaign/known.ts';
 import type { Contender, Session } from '../campaign/session.ts';
 import type { OpName } from '../core/case.ts';
 import { historyName, type Night, nextBatch, nightSchema, readHistory, writeHistory } from '../night/history.ts';
 import { keptFor, type Replayed, replayKept } from '../night/saved.ts';
 import type { Report } from '../report/report.ts';
 import { groupDigits, plural } from '../report/words.ts';
+import type { Counterexample } from '../store/counterexample.ts';
 import { type KnownIssue, readKnownIssues } from '../store/knownIssues.ts';
 import { checkWritable, type Store } from '../store/store.ts';
 import { type Budget, budgetOf, budgetWords, shareOf, tellFailure, verdictOf } from './budget.ts';
@@ -57,6 +59,7 @@ interface Plan {
   /** The signatures that the store has already. */
   saved: ReadonlySet<string>;
   knownIssues: readonly KnownIssue[];
+  counterexamples: readonly Counterexample[];
   history: readonly Night[];
   historyFile: string;
   signal: AbortSignal;
@@ -87,6 +90,7 @@ export async function nightly(options: NightlyOptions): Promise<number> {
     store,
     saved: new Set(counterexamples.map(({ signature }) => signature)),
     knownIssues: readKnownIssues(knownIssuesFolder),
+    counterexamples,
     history,
     historyFile,
     signal: leaveSignal(),
@@ -147,7 +151,9 @@ function keptLines(kept: readonly Replayed[]): string[] {
 }
 
 function hunt(session: Session, plan: Plan, report: Report): Promise<CampaignResult> {
-  const { ops, seed, shard, from, budget, started_ms, store, saved, knownIssues, signal, format } = plan;
+  const { ops, seed, shard, from, budget, started_ms, store, saved, knownIssues, counterexamples, signal, format } =
+    plan;
+  const names = contendersOf(session).map(({ name }) => name);
   const { runs, time_ms } = budget;
   const left_ms = time_ms === null ? null : Math.max(1, time_ms - writing_ms - (performance.now() - started_ms));
   return new Campaign({
@@ -158,6 +164,7 @@ function hunt(session: Session, plan: Plan, report: Report): Promise<CampaignRes
     from,
     runs,
     time_ms: left_ms,
+    knownClasses: knownClasses(counterexamples, knownIssues, names),
     canary: canary.name,
     store,
     knownIssues,
