@@ -1,9 +1,11 @@
-import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { execa } from 'execa';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { root } from '../scripts/setup.mjs';
+import { idOf } from './campaign/signature.ts';
 import { type Night, readHistory } from './night/history.ts';
 import { Store } from './store/store.ts';
 
@@ -13,6 +15,15 @@ const folder = realpathSync(mkdtempSync(join(tmpdir(), 'convdiff-nightly-')));
 const script = join(root, 'scripts/convdiff.mjs');
 const fixtures = join(root, 'harness/campaign/fixtures');
 afterAll(() => rmSync(folder, { recursive: true }));
+
+/** A line of cases.jsonl. */
+interface Line {
+  batch: number;
+  index: number;
+  results: Record<string, string>;
+  failures?: Record<string, { id: string }>;
+  case?: object;
+}
 
 interface Ran {
   exit: number | undefined;
@@ -64,6 +75,41 @@ describe('a backend that is broken, mended, and broken again', () => {
     expect(exit).toBe(1);
     expect(out).toContain('MISMATCH last-element, conv1d: value');
     expect(night).toMatchObject({ cases: 512, from: 0, next: 2, fresh: [signature], old: [], saved: [], exit: 1 });
+  });
+
+  test('leaves a line for each case, in order, and pages; what nights before left is put away', () => {
+    const away = readdirSync(join(folder, 'report/nights'));
+    expect(away).toHaveLength(3);
+    const first = join(folder, 'report/nights', away.sort()[0]!);
+    const lines = gunzipSync(readFileSync(join(first, 'cases.jsonl.gz')))
+      .toString()
+      .trim()
+      .split('\n');
+    const cases = lines.map((line) => JSON.parse(line) as Line);
+    expect(cases.map(({ batch, index }) => 256 * batch + index)).toEqual(Array.from({ length: 512 }, (_, i) => i));
+    for (const one of cases) {
+      expect(one).toMatchObject({ schema: 'convdiff/judged@1', seed: 1, op: 'conv1d' });
+      expect(Object.keys(one.results)).toEqual(['last-element', 'reference']);
+      const hasFailed = one.results['last-element'] === 'mismatch';
+      expect(one.failures !== undefined && one.case !== undefined).toBe(hasFailed);
+    }
+    const failed = cases.filter(({ failures }) => failures !== undefined);
+    expect(failed.length).toBe(nights.broken.night.backends[0]!.mismatch);
+    const id = idOf(signature);
+    expect(new Set(failed.map(({ failures }) => failures!['last-element']!.id))).toEqual(new Set([id]));
+    expect(readFileSync(join(first, 'report.html'), 'utf8')).toContain(signature);
+    expect(readdirSync(join(folder, 'report')).sort()).toEqual([
+      'cases.jsonl',
+      'history.jsonl',
+      'junit.xml',
+      'night.json',
+      'nights',
+      'report.html',
+      'summary.md',
+    ]);
+    expect(readFileSync(join(folder, 'report/report.html'), 'utf8')).toContain(
+      'it had been found fixed, and fails again',
+    );
   });
 
   test('is not new the second, which draws other cases', () => {
@@ -161,6 +207,53 @@ describe('a night', () => {
     const none = await merge('nowhere', ...target);
     expect(none.exitCode).toBe(2);
     expect(none.stderr).toContain('nowhere: no folder that can be read');
+  });
+
+  test('that is killed is remembered as far as it went: the next one goes on from there', async () => {
+    const report = join(folder, 'killed');
+    const words = ['nightly', '--op', 'pad', '--oracle', 'reference', '--backend', 'reference', '--store', 'store'];
+    const run = (...args: string[]) =>
+      execa(process.execPath, [script, ...words, '--report', report, ...args], {
+        cwd: folder,
+        reject: false,
+        detached: true,
+        timeout: 60_000,
+      });
+    const first = run('--time', '10m');
+    const history = () => readHistory(join(report, 'history.jsonl'));
+    await vi.waitUntil(() => history().length === 1, { timeout: 40_000, interval: 200 });
+    process.kill(-first.pid!, 'SIGKILL');
+    await first;
+    const { next, exit } = history()[0]!;
+    expect({ exit, hasRun: next > 0 }).toEqual({ exit: null, hasRun: true });
+    await run('--runs', '256');
+    expect(history()).toMatchObject([{ exit: null }, { from: next, next: next + 1, exit: 0 }]);
+    expect(readdirSync(join(report, 'nights'))).toHaveLength(1);
+  }, 100_000);
+
+  test('on GitHub annotates the run and writes its summary', async () => {
+    const summary = join(folder, 'step-summary.md');
+    writeFileSync(summary, 'before\n');
+    backendIs('last-element');
+    const { stdout } = await execa(
+      process.execPath,
+      [
+        script,
+        'nightly',
+        '--op',
+        'conv1d',
+        '--oracle',
+        'reference',
+        ...mine,
+        '--store',
+        'gh/store',
+        '--report',
+        'gh/report',
+      ],
+      { cwd: folder, reject: false, env: { GITHUB_ACTIONS: 'true', GITHUB_STEP_SUMMARY: summary } },
+    );
+    expect(stdout).toContain(`::error title=${signature}::`);
+    expect(readFileSync(summary, 'utf8')).toMatch(/^before\n## convdiff, night of .*: exit code 1\n/);
   });
 
   test('of time ends with it', async () => {

@@ -2,10 +2,10 @@ import { unsteadiness } from '../compare/repeat.ts';
 import type { OpName } from '../core/case.ts';
 import { HarnessError } from '../core/errors.ts';
 import type { Verdict } from '../core/verdict.ts';
-import { type Call, prepare } from '../operators/call.ts';
+import { prepare } from '../operators/call.ts';
 import type { KnownIssue } from '../store/knownIssues.ts';
 import type { Store } from '../store/store.ts';
-import { type Finding, Findings } from './findings.ts';
+import { type DrawnCase, type Finding, Findings } from './findings.ts';
 import { isKnownToFail, type KnownClass } from './known.ts';
 import { batchSize, caseOf, type Draw, drawBatch } from './plan.ts';
 import type { Contender, Judgement, Session } from './session.ts';
@@ -35,16 +35,14 @@ export interface CampaignOptions {
   signal: AbortSignal;
   /** Called after every batch and before long work. */
   onProgress(progress: Progress): void;
-  onFinding(finding: Finding): void;
+  /** The campaign waits for what it does. */
+  onFinding(finding: Finding): void | Promise<void>;
   /** Called for each case, in their order, once what fails of it has been looked into. */
   onCase?(judged: Judged): void;
 }
 
 /** A case of a campaign, and what it came to on each backend. */
-export interface Judged {
-  batch: number;
-  index: number;
-  call: Call;
+export interface Judged extends DrawnCase {
   /** `finding`: what a mismatch is a case of, where that is known. */
   results: readonly { contender: Contender; verdict: Verdict; finding: Finding | null }[];
 }
@@ -63,21 +61,21 @@ export interface Progress {
   cases: number;
   seconds: number;
   tallies: ReadonlyMap<string, Tally>;
+  /** The first batch of its shard that has not run to its end. */
+  next: number;
+  /** What was found, and after how many cases the canary was; null where it was not. */
+  findings: readonly Finding[];
+  canary: number | null;
   /** What it is busy with, beyond drawing cases. */
   doing: string | null;
 }
 
 export interface CampaignResult extends Progress {
   seed: number;
-  findings: readonly Finding[];
   /** How the campaign came to its end. */
   end: 'runs' | 'time' | 'interrupted' | 'no backend left' | 'no oracle';
   /** Why there is no oracle any more. */
   failure: HarnessError | null;
-  /** The first batch of its shard that has not run to its end. */
-  next: number;
-  /** After how many cases the canary was found; null where it was not. */
-  canary: number | null;
 }
 
 /** What the promise gives, or null where someone wants to leave before, or so much time has passed. */
@@ -99,11 +97,7 @@ async function unlessOver<T>(promise: Promise<T>, signal: AbortSignal, left_ms: 
 }
 
 /** One case of a batch, where it stands in the campaign, and what every backend made of it. */
-interface Drawn {
-  batch: number;
-  index: number;
-  draw: Draw;
-  call: Call;
+interface Drawn extends DrawnCase {
   /** Of all but the canary. */
   judgements: Judgement[];
   /** Whether the canary was seen to be wrong. */
@@ -170,10 +164,9 @@ export class Campaign {
       end = 'no oracle';
       failure = error;
     }
-    const next = this.#underWay[0]?.batch ?? this.#next;
+    const { next } = this.#progress(null);
     for (const { judged } of this.#underWay.splice(0)) await this.#take(judged);
-    const { seed } = this.#options;
-    return { ...this.#progress(null), seed, findings: this.#findings.all, end, failure, next, canary: this.#canary };
+    return { ...this.#progress(null), seed: this.#options.seed, end, failure, next };
   }
 
   async #batches(): Promise<CampaignResult['end']> {
@@ -280,8 +273,8 @@ export class Campaign {
           verdict.verdict === 'mismatch' ? await this.#findings.lookInto(drawn, judgement, verdict) : null;
         results.push({ contender, verdict, finding });
       }
-      const { call, batch: number, index } = drawn;
-      this.#options.onCase?.({ batch: number, index, call, results });
+      const { call, batch: number, index, draw } = drawn;
+      this.#options.onCase?.({ batch: number, index, draw, call, results });
     }
   }
 
@@ -290,6 +283,9 @@ export class Campaign {
       cases: this.#cases,
       seconds: (performance.now() - this.#started_ms) / 1000,
       tallies: this.#tallies,
+      next: this.#underWay[0]?.batch ?? this.#next,
+      findings: this.#findings.all,
+      canary: this.#canary,
       doing,
     };
   }

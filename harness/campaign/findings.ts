@@ -5,7 +5,15 @@ import { type Counterexample, counterexampleSchema, elementsOf, originOf } from 
 import { type KnownIssue, recognise } from '../store/knownIssues.ts';
 import type { Store } from '../store/store.ts';
 import { investigate } from './investigate.ts';
-import { closest, explanations, type Failing, type Likeness, likenessOf, neededFeatures } from './likeness.ts';
+import {
+  closest,
+  explanations,
+  type Failing,
+  hangsOnValues,
+  type Likeness,
+  likenessOf,
+  neededFeatures,
+} from './likeness.ts';
 import type { Draw } from './plan.ts';
 import type { Contender, Judgement, Session } from './session.ts';
 import { featuresOf, idOf, isOfValues, lockOf, type Mismatch, signatureOf } from './signature.ts';
@@ -46,7 +54,7 @@ export interface FindingsOptions {
   end_ms: number;
   /** Called before a failure is shrunk, with whose it is. */
   onShrink(what: string): void;
-  onFinding(finding: Finding): void;
+  onFinding(finding: Finding): void | Promise<void>;
 }
 
 /** Of failures that look alike: how many shrinks in a row brought nothing new, and how many have waited since. */
@@ -95,7 +103,8 @@ export class Findings {
     look.waiting += 1;
     // Who leaves gets one case of each kind, not every one that is alike but can't be seen to be before it is shrunk.
     const isEnough = isLeaving ? this.#lockedBy(lock).length > 0 : look.waiting < 2 ** look.wasted;
-    if (isEnough) return known;
+    // What hangs on values may need others than those that were tried to show it.
+    if (isEnough) return known ?? closest(failing, contender.name, this.#lockedBy(lock).filter(hangsOnValues));
     look.waiting = 0;
     const count = this.#all.length;
     const finding = await this.#shrunk(drawn, judgement, behind ?? failing, isLeaving);
@@ -170,25 +179,33 @@ export class Findings {
       ? await neededFeatures(smallest.call, featuresOfFailure(smallest), fails)
       : featuresOfFailure(smallest);
     const counterexample = this.#counterexample(drawn, contender, smallest, features, true);
-    const finding = this.#note(contender, counterexample, smallest, features);
-    store.remove(unshrunk);
-    return finding;
+    return this.#note(contender, counterexample, smallest, features, unshrunk);
   }
 
-  /** Saves what a failure came to, and reports it unless its signature has been seen. A known issue is not saved again. */
-  #note(contender: Contender, counterexample: Counterexample, failure: Failure, features: readonly string[]): Finding {
+  /**
+   * Saves what a failure came to, in the place of a file that holds it as it stood, and reports it unless its signature has been seen. A
+   * known issue is not saved again.
+   */
+  async #note(
+    contender: Contender,
+    counterexample: Counterexample,
+    failure: Failure,
+    features: readonly string[],
+    replaced: string | null = null,
+  ): Promise<Finding> {
     const { signature, op, backend, kind } = counterexample;
     const has = featuresOf(failure.call, contender.name, failure.mismatch);
     const recognisable = { op, backend, kind, version: contender.version, features: has };
     const knownIssue = recognise(this.#options.knownIssues, recognisable);
     this.#forgive(contender, kind, knownIssue);
     const file = knownIssue === null ? this.#options.store.save(counterexample) : null;
+    if (replaced !== null) this.#options.store.remove(replaced);
     const same = this.#all.find((finding) => finding.counterexample.signature === signature);
     if (same !== undefined) return same;
     const lock = lockOf(failure.call, contender.name, failure.mismatch);
     const finding: Finding = { counterexample, file, features, lock, failure, knownIssue, times: 0 };
     this.#all.push(finding);
-    this.#options.onFinding(finding);
+    await this.#options.onFinding(finding);
     return finding;
   }
 

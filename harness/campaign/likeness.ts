@@ -81,7 +81,10 @@ function withLayer({ operator, case: testCase }: Call, spec: Spec, isPlain: bool
   });
 }
 
-const hangsOnValues = ({ features }: Known) => features.some(isOfValues);
+/** Whether a bug shows in certain values only. */
+export function hangsOnValues({ features }: Known): boolean {
+  return features.some(isOfValues);
+}
 
 /** The bugs whose features a call has, those that need most first. */
 function candidatesOf<K extends Known>(own: readonly string[], known: readonly K[]): K[] {

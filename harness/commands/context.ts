@@ -29,14 +29,19 @@ export function leaveSignal(): AbortSignal {
   return controller.signal;
 }
 
-/** Says lines on standard error, one in so much time at most: the others are dropped. */
-export function sparingly(every_ms: number): (line: string) => void {
+/** Does something once in so much time at most: what comes in between is dropped. */
+export function atTimes<T>(every_ms: number, act: (of: T) => void): (of: T) => void {
   let last_ms = performance.now();
-  return (line) => {
+  return (of) => {
     if (performance.now() - last_ms < every_ms) return;
     last_ms = performance.now();
-    process.stderr.write(`${line}\n`);
+    act(of);
   };
+}
+
+/** Says lines on standard error, one in so much time at most. */
+export function sparingly(every_ms: number): (line: string) => void {
+  return atTimes(every_ms, (line) => process.stderr.write(`${line}\n`));
 }
 
 /** What a command's exit code follows from. */

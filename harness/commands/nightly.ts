@@ -1,20 +1,28 @@
-import { join } from 'node:path';
+import { appendFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { canary } from '../backends/index.ts';
 import { type Source, sourceOf } from '../backends/source.ts';
-import { Campaign, type CampaignResult, type Shard } from '../campaign/campaign.ts';
+import { Campaign, type CampaignResult, type Progress, type Shard } from '../campaign/campaign.ts';
 import type { Finding } from '../campaign/findings.ts';
 import { knownClasses } from '../campaign/known.ts';
 import type { Contender, Session } from '../campaign/session.ts';
 import type { OpName } from '../core/case.ts';
+import { evidenceOf, noEvidence, programsFor } from '../night/evidence.ts';
+import { CaseLines, putAway, writeReport } from '../night/folder.ts';
 import { historyName, type Night, nextBatch, nightSchema, readHistory, writeHistory } from '../night/history.ts';
+import { type NightFinding, type NightReport, nightReportSchema } from '../night/nightReport.ts';
+import { Recorder } from '../night/recorder.ts';
 import { keptFor, type Replayed, replayKept } from '../night/saved.ts';
+import { caseLine } from '../report/caseLine.ts';
+import type { Programs } from '../report/failure.ts';
+import { annotations, summaryMarkdown } from '../report/github.ts';
 import type { Report } from '../report/report.ts';
 import { groupDigits, plural } from '../report/words.ts';
 import type { Counterexample } from '../store/counterexample.ts';
 import { type KnownIssue, readKnownIssues } from '../store/knownIssues.ts';
 import { checkWritable, type Store } from '../store/store.ts';
 import { type Budget, budgetOf, budgetWords, shareOf, tellFailure, verdictOf } from './budget.ts';
-import { leaveSignal, reportFor, sparingly, withSession } from './context.ts';
+import { atTimes, commandPrefix, leaveSignal, quoted, reportFor, sparingly, withSession } from './context.ts';
 import { type FuzzOptions, replayHint } from './fuzz.ts';
 import {
   backendsOf,
@@ -41,6 +49,11 @@ const canaryBound = 2048;
 const keptShare = 0.5;
 /** So much of the time is left for what is being shrunk when the hunt ends, and to write things down. */
 const writing_ms = 3000;
+/** What was seen so far is remembered so often, for whoever goes on where the process is killed. */
+const rememberedEvery_ms = 5000;
+/** Programs that show what was found take so much of the time at most, and one may take so long. */
+const programsShare = 0.2;
+const program_ms = 25_000;
 /** Off a terminal, progress is one line in so much time. */
 const plainEvery_ms = 10_000;
 
@@ -61,8 +74,11 @@ interface Plan {
   knownIssues: readonly KnownIssue[];
   counterexamples: readonly Counterexample[];
   history: readonly Night[];
-  historyFile: string;
+  /** Where the history and the report are. */
+  folder: string;
   signal: AbortSignal;
+  /** What is typed to see a finding again. */
+  commandOf(finding: Finding): string;
   format: CommonOptions['format'];
 }
 
@@ -76,8 +92,7 @@ export async function nightly(options: NightlyOptions): Promise<number> {
   store.checkWritable();
   const folder = reportFolderOf(options, cwd);
   checkWritable(folder, 'report', '--report');
-  const historyFile = join(folder, historyName);
-  const history = readHistory(historyFile);
+  const history = readHistory(join(folder, historyName));
   const counterexamples = store.list().map(({ counterexample }) => counterexample);
   const plan: Plan = {
     ops: campaignOps(options),
@@ -92,11 +107,15 @@ export async function nightly(options: NightlyOptions): Promise<number> {
     knownIssues: readKnownIssues(knownIssuesFolder),
     counterexamples,
     history,
-    historyFile,
+    folder,
     signal: leaveSignal(),
+    commandOf: (finding) =>
+      finding.knownIssue === null
+        ? replayHint(finding, options, cwd)
+        : `${commandPrefix(cwd)} replay ${quoted(relative(cwd, join(knownIssuesFolder, `${finding.knownIssue.id}.json`)))}`,
     format: options.format,
   };
-  const report = reportFor(options.format, (finding) => replayHint(finding, options, cwd));
+  const report = reportFor(options.format, plan.commandOf);
   const backends: Source[] = backendsOf(options).map((word) => sourceOf(word, cwd));
   const session = {
     backends: [...backends, { kind: 'built-in' as const, builtIn: canary }],
@@ -125,8 +144,10 @@ export async function nightly(options: NightlyOptions): Promise<number> {
         .map((line) => `${line}\n`)
         .join(''),
     );
-    const result = await hunt(opened, plan, report);
-    return close(result, kept, opened, plan, report);
+    await putAway(folder, history.at(-1)?.started ?? null);
+    const seen: Seen = { recorder: new Recorder(), programs: new Map(), kept };
+    const result = await hunt(opened, plan, seen, report);
+    return close(result, seen, opened, plan, report);
   });
 }
 
@@ -150,33 +171,74 @@ function keptLines(kept: readonly Replayed[]): string[] {
   ];
 }
 
-function hunt(session: Session, plan: Plan, report: Report): Promise<CampaignResult> {
+/** What is kept of a night for its report. */
+interface Seen {
+  recorder: Recorder;
+  /** By finding, what was seen to show it. */
+  programs: Map<Finding, Programs>;
+  kept: readonly Replayed[];
+}
+
+async function hunt(session: Session, plan: Plan, seen: Seen, report: Report): Promise<CampaignResult> {
   const { ops, seed, shard, from, budget, started_ms, store, saved, knownIssues, counterexamples, signal, format } =
     plan;
-  const names = contendersOf(session).map(({ name }) => name);
   const { runs, time_ms } = budget;
   const left_ms = time_ms === null ? null : Math.max(1, time_ms - writing_ms - (performance.now() - started_ms));
-  return new Campaign({
-    session,
-    ops,
-    seed,
-    shard,
-    from,
-    runs,
-    time_ms: left_ms,
-    knownClasses: knownClasses(counterexamples, knownIssues, names),
-    canary: canary.name,
-    store,
-    knownIssues,
-    signal,
-    onProgress: (now) => report.progress(now, shareOf(now, { runs, time_ms: left_ms }, shard)),
-    onFinding: (finding) => {
-      const { signature } = finding.counterexample;
-      // Once is enough for people; programs get it every night.
-      if (saved.has(signature) && format === 'pretty') process.stdout.write(`still there: ${signature}\n`);
-      else report.finding(finding);
-    },
-  }).run();
+  const hunt_ms = performance.now();
+  const lines = new CaseLines(plan.folder);
+  const remember = atTimes(rememberedEvery_ms, (now: Progress) =>
+    writeHistory(join(plan.folder, historyName), [...plan.history, nightOf(now, seen.kept, session, plan, null)]),
+  );
+  let programs_ms = 0;
+  try {
+    return await new Campaign({
+      session,
+      ops,
+      seed,
+      shard,
+      from,
+      runs,
+      time_ms: left_ms,
+      knownClasses: knownClasses(
+        counterexamples,
+        knownIssues,
+        contendersOf(session).map(({ name }) => name),
+      ),
+      canary: canary.name,
+      store,
+      knownIssues,
+      signal,
+      onProgress: (now) => {
+        report.progress(now, shareOf(now, { runs, time_ms: left_ms }, shard));
+        remember(now);
+      },
+      onCase: (judged) => {
+        seen.recorder.add(judged, (performance.now() - hunt_ms) / 1000);
+        lines.add(caseLine(judged, seed));
+      },
+      onFinding: async (finding) => {
+        const { signature } = finding.counterexample;
+        const isOld = saved.has(signature);
+        // Once is enough for people; programs get it every night.
+        if (isOld && format === 'pretty') process.stdout.write(`still there: ${signature}\n`);
+        else report.finding(finding);
+        const isTime =
+          left_ms === null ||
+          (programs_ms < programsShare * left_ms && performance.now() - hunt_ms < left_ms - program_ms);
+        if (isOld || finding.knownIssue !== null || session.oracle.name !== 'pytorch' || !isTime || signal.aborted)
+          return;
+        const before_ms = performance.now();
+        seen.programs.set(finding, await programsFor(finding, contenderOf(session, finding), session));
+        programs_ms += performance.now() - before_ms;
+      },
+    }).run();
+  } finally {
+    lines.close();
+  }
+}
+
+function contenderOf({ contenders }: Session, { counterexample }: Finding): Contender {
+  return contenders.find(({ name }) => name === counterexample.backend)!;
 }
 
 /** Whether the canary should have been found by now and was not. */
@@ -184,14 +246,15 @@ function isBlind({ cases, canary: found }: CampaignResult): boolean {
   return found === null ? cases >= canaryBound : found > canaryBound;
 }
 
-/** Remembers the night, says how it ended, and returns the exit code. */
-function close(
+/** Remembers the night, writes its report, says how it ended, and returns the exit code. */
+async function close(
   result: CampaignResult,
-  kept: readonly Replayed[],
+  seen: Seen,
   session: Session,
   plan: Plan,
   report: Report,
-): number {
+): Promise<number> {
+  const { kept } = seen;
   const { known, old, fresh } = sorted(result.findings, plan);
   const failing = kept.filter(({ what, standing }) => what === 'counterexample' && standing === 'fails');
   const bad = new Set([...fresh, ...old, ...failing.map(({ key }) => key)]);
@@ -200,41 +263,135 @@ function close(
   const isTrusted = verdict.exit === 3 || !isBlind(result);
   const exit = isTrusted ? verdict.exit : 3;
   const why = isTrusted ? (verdict.why ?? canaryWords(result)) : blindWords(result);
-  const seconds = (performance.now() - plan.started_ms) / 1000;
-  const night: Night = {
-    schema: nightSchema,
-    started: plan.started.toISOString(),
-    seconds,
-    seed: plan.seed,
-    shard: [plan.shard.index + 1, plan.shard.count],
-    from: plan.from,
-    next: result.next,
-    cases: result.cases,
-    canary: result.canary,
-    backends: contendersOf(session).map(({ name, version }) => {
-      const { agree, mismatch, unsupported, unknown: doubtful, vacuous, benched } = result.tallies.get(name)!;
-      return { name, version, agree, mismatch, unsupported, unknown: doubtful, vacuous, benched };
-    }),
-    saved: kept.map(({ key, standing }) => ({ key, standing })),
-    known,
-    old,
-    fresh,
-    exit,
-  };
-  writeHistory(plan.historyFile, [...plan.history, night]);
+  const night = nightOf(result, kept, session, plan, exit);
+  const history = [...plan.history, night];
+  writeHistory(join(plan.folder, historyName), history);
+  const written = await reportOf(night, verdict.why, result, seen, session, plan);
+  const page = writeReport(plan.folder, written, history);
   report.end({
     seed: plan.seed,
     cases: result.cases,
     comparisons: verdict.comparisons,
-    seconds,
+    seconds: night.seconds,
     counterexamples: bad.size,
     known: known.length,
     exit,
     tallies: result.tallies,
     why,
   });
+  const say = plan.format === 'jsonl' ? process.stderr : process.stdout;
+  say.write(`the report is ${page}\n`);
+  tellGitHub(written, say);
   tellFailure(result);
   return exit;
+}
+
+/** How a night stands, or ended. */
+function nightOf(
+  { findings, tallies, next, cases, canary: found }: Progress,
+  kept: readonly Replayed[],
+  session: Session,
+  plan: Plan,
+  exit: number | null,
+): Night {
+  return {
+    schema: nightSchema,
+    started: plan.started.toISOString(),
+    seconds: (performance.now() - plan.started_ms) / 1000,
+    seed: plan.seed,
+    shard: [plan.shard.index + 1, plan.shard.count],
+    from: plan.from,
+    next,
+    cases,
+    canary: found,
+    backends: contendersOf(session).map(({ name, version }) => {
+      const { agree, mismatch, unsupported, unknown: doubtful, vacuous, benched } = tallies.get(name)!;
+      return { name, version, agree, mismatch, unsupported, unknown: doubtful, vacuous, benched };
+    }),
+    saved: kept.map(({ key, standing }) => ({ key, standing })),
+    ...sorted(findings, plan),
+    exit,
+  };
+}
+
+async function reportOf(
+  night: Night,
+  why: string | null,
+  { findings, seconds }: CampaignResult,
+  { recorder, programs, kept }: Seen,
+  session: Session,
+  plan: Plan,
+): Promise<NightReport> {
+  const shown: NightFinding[] = [];
+  for (const finding of findings) {
+    const { counterexample, knownIssue, file, times } = finding;
+    const {
+      id,
+      signature,
+      op,
+      backend,
+      version,
+      kind,
+      reason,
+      elements,
+      case: testCase,
+      before,
+      found,
+    } = counterexample;
+    const standing = knownIssue !== null ? 'known' : plan.saved.has(signature) ? 'old' : 'fresh';
+    shown.push({
+      ...{
+        id,
+        signature,
+        op,
+        backend,
+        version,
+        kind,
+        reason,
+        elements,
+        case: testCase,
+        before,
+        found,
+        standing,
+        file,
+        times,
+      },
+      knownIssue: knownIssue && { id: knownIssue.id, title: knownIssue.title, upstream: knownIssue.upstream },
+      // Of an oracle or a process that is gone there is nothing more to be had.
+      ...(await evidenceOf(finding, contenderOf(session, finding), session).catch(() => noEvidence)),
+      programs: programs.get(finding) ?? { python: null, typescript: null },
+      command: plan.commandOf(finding),
+    });
+  }
+  const told = kept.map(({ key, what, title, standing, regressed, reason }) => ({
+    key,
+    what,
+    title,
+    standing,
+    regressed,
+    reason,
+  }));
+  return {
+    schema: nightReportSchema,
+    night,
+    why,
+    cells: recorder.cells,
+    curve: recorder.curve(seconds),
+    findings: shown,
+    kept: told,
+  };
+}
+
+/** Annotations, and the summary of the step, where it runs on GitHub. */
+function tellGitHub(report: NightReport, say: NodeJS.WritableStream): void {
+  if (process.env.GITHUB_ACTIONS === 'true')
+    say.write(
+      annotations(report)
+        .map((line) => `${line}\n`)
+        .join(''),
+    );
+  const summary = process.env.GITHUB_STEP_SUMMARY;
+  if (summary !== undefined && summary !== '') appendFileSync(summary, summaryMarkdown(report));
 }
 
 function blindWords({ cases }: CampaignResult): string {

@@ -44,7 +44,8 @@ const night = z.strictObject({
   known: z.array(z.string()),
   old: z.array(z.string()),
   fresh: z.array(z.string()),
-  exit: z.int().min(0).max(4),
+  /** Null where it was cut off: it is remembered as far as it went. */
+  exit: z.int().min(0).max(4).nullable(),
 });
 
 /** One run of `nightly`, as it is remembered. */

@@ -1,7 +1,6 @@
 import type { Change, Comparison, Counts, Entry, Table } from '../capability/comparison.ts';
 import type { Speed } from '../capability/speed.ts';
 import type { Standing } from '../capability/standing.ts';
-import { flatIndex } from '../core/tensor.ts';
 import { gotOf, wantedOf } from '../repro/finding.ts';
 import {
   backendWords,
@@ -12,18 +11,12 @@ import {
   shareWords,
   standingWords,
 } from './boundaries.ts';
-import { differencePicture } from './difference.ts';
+import { type Difference, drawing, type Programs, programSections, sentence, smallestCase } from './failure.ts';
 import { code, html, type Markup, nothing, page, scrolling } from './html.ts';
 import { errorLegend, errorPlot } from './plot.ts';
-import { callWords, caseWords, durationWords, groupDigits, plural } from './words.ts';
+import { durationWords, groupDigits } from './words.ts';
 
 /* A comparison as a page, for someone who has to decide what to do about a backend. */
-
-/** The programs that show a failure without this project, as far as there are any. */
-export interface Programs {
-  python: string | null;
-  typescript: string | null;
-}
 
 export interface ComparisonPageOptions {
   comparison: Comparison;
@@ -100,49 +93,29 @@ function tableSection({ op, dimensions }: Table, backends: readonly string[]): M
   return html`<details><summary>${op}</summary><div class="inside" id="classes-${op}">${scrolling(`Classes of ${op}`, html`<table>${head('class', backends)}<tbody>${rows}</tbody></table>`)}</div></details>`;
 }
 
-function drawing({ finding }: Entry): Markup {
-  if (finding === null) return nothing;
+function differenceOf({ finding }: Entry): Difference | null {
+  if (finding === null) return null;
   const [want, got] = [wantedOf(finding), gotOf(finding)];
+  if (want === null || got === null) return null;
   const { culprit } = finding.mismatch;
-  if (want === null || got === null) return nothing;
-  if (culprit === null) {
-    return html`<p>It gave the shape ${JSON.stringify(got.shape)} of ${got.dtype}; right is ${JSON.stringify(want.shape)}.</p>`;
-  }
-  const tolerance = finding.call.operator.rounding === null ? null : culprit.allowed;
-  return differencePicture(want, got, { at: flatIndex(culprit.index, want.shape), tolerance });
-}
-
-function programsOf(entry: Entry, { programs }: ComparisonPageOptions): Markup {
-  const own = programs.get(entry);
-  const one = (name: string, text: string | null) =>
-    text === null
-      ? nothing
-      : html`<details><summary>Program in ${name} that shows it</summary><div class="inside">${code(`Program in ${name}`, text)}</div></details>`;
-  return own === undefined ? nothing : html`${one('Python', own.python)}${one('TypeScript', own.typescript)}`;
+  return { want, got, culprit, tolerance: finding.call.operator.rounding === null ? null : (culprit?.allowed ?? null) };
 }
 
 function entrySection(entry: Entry, options: ComparisonPageOptions): Markup {
-  const { standing, knownIssue, before } = entry;
+  const { standing, knownIssue } = entry;
   const issue =
     knownIssue === null
       ? nothing
       : html`<p>A known issue: ${knownIssue.title}${knownIssue.upstream === null ? nothing : html` (<a href="${knownIssue.upstream}">upstream</a>)`}.</p>`;
-  const history =
-    before.length === 0
-      ? nothing
-      : html`<p>After ${plural(before.length, 'earlier case')} in the same process: ${before.map(caseWords).join('; ')}.</p>`;
+  const difference = differenceOf(entry);
+  const programs = options.programs.get(entry);
   return html`<details><summary><span class="badge ${standing}">${symbols[standing]} ${standingWords[standing]}</span>${entryWords(entry)}${knownIssue === null ? nothing : html` <span class="soft">(known)</span>`}</summary>
 <div class="inside"><p>${sentence(evidenceWords(entry))}</p>${issue}
-<p>The smallest case, of ${plural(entry.elements, 'element')}: <code>${callWords(entry.case)}</code></p>
-${code('The smallest case', caseWords(entry.case))}${history}
+${smallestCase(entry.case, entry.elements, entry.before)}
 <p>${sentence(entry.reason)}</p>
-${drawing(entry)}
+${difference === null ? nothing : drawing(difference)}
 <p>To see it again:</p>${code('Command', options.command(entry))}
-${programsOf(entry, options)}</div></details>`;
-}
-
-function sentence(words: string): string {
-  return `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
+${programs === undefined ? nothing : programSections(programs)}</div></details>`;
 }
 
 function entriesSection(options: ComparisonPageOptions): Markup {

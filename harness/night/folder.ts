@@ -1,0 +1,107 @@
+import {
+  closeSync,
+  createReadStream,
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import { summaryMarkdown } from '../report/github.ts';
+import { junitXml } from '../report/junit.ts';
+import { nightPage } from '../report/nightPage.ts';
+import { writeAtomically } from '../store/atomic.ts';
+import type { Night } from './history.ts';
+import type { NightReport } from './nightReport.ts';
+
+/*
+ * The report's folder. What the last night left lies in it; what nights before it left lies in nights/, a folder each, by when they
+ * began, with the cases compressed. The newest 30 of these are kept.
+ */
+
+/** So many earlier nights keep their reports. */
+export const keptReports = 30;
+
+const files = {
+  page: 'report.html',
+  junit: 'junit.xml',
+  summary: 'summary.md',
+  data: 'night.json',
+  cases: 'cases.jsonl',
+};
+
+/** Puts away what an earlier night left, and deletes what is too old. `started`: when that night began, where it does not say so itself. */
+export async function putAway(folder: string, started: string | null): Promise<void> {
+  const left = Object.values(files).filter((name) => existsSync(join(folder, name)));
+  if (left.length === 0) return;
+  const target = join(folder, 'nights', (startedOf(folder) ?? started ?? 'unknown').replaceAll(':', '-'));
+  mkdirSync(target, { recursive: true });
+  for (const name of left) {
+    const [from, to] = [join(folder, name), join(target, name)];
+    if (name !== files.cases) renameSync(from, to);
+    else {
+      await pipeline(createReadStream(from), createGzip({ level: 1 }), createWriteStream(`${to}.gz`));
+      rmSync(from);
+    }
+  }
+  const old = readdirSync(join(folder, 'nights')).sort().slice(0, -keptReports);
+  for (const name of old) rmSync(join(folder, 'nights', name), { recursive: true });
+}
+
+/** When the night began whose data lie in a folder; null where none do, or they cannot be read. */
+function startedOf(folder: string): string | null {
+  try {
+    const { night } = JSON.parse(readFileSync(join(folder, files.data), 'utf8')) as NightReport;
+    return typeof night.started === 'string' && /^[\d:.TZ-]+$/.test(night.started) ? night.started : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Writes all that is made of a night. `history`: with it as the last. Returns the page's path. */
+export function writeReport(folder: string, report: NightReport, history: readonly Night[]): string {
+  const page = join(folder, files.page);
+  writeAtomically(join(folder, files.data), `${JSON.stringify(report)}\n`);
+  writeAtomically(join(folder, files.junit), junitXml(report));
+  writeAtomically(join(folder, files.summary), summaryMarkdown(report));
+  writeAtomically(page, nightPage(report, history));
+  return page;
+}
+
+/** So many characters are written at a time. */
+const chunk = 2 ** 16;
+
+/** Lines of a file that grows through the night. What was written last may be missing where the process is killed. */
+export class CaseLines {
+  readonly #fd: number;
+  #waiting: string[] = [];
+  #length = 0;
+
+  constructor(folder: string) {
+    this.#fd = openSync(join(folder, files.cases), 'w');
+  }
+
+  add(line: string): void {
+    this.#waiting.push(line);
+    this.#length += line.length;
+    if (this.#length >= chunk) this.flush();
+  }
+
+  flush(): void {
+    if (this.#waiting.length > 0) writeSync(this.#fd, `${this.#waiting.join('\n')}\n`);
+    this.#waiting = [];
+    this.#length = 0;
+  }
+
+  close(): void {
+    this.flush();
+    closeSync(this.#fd);
+  }
+}
