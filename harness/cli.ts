@@ -151,7 +151,7 @@ function program(done: (exit: number) => void): Command {
     .argument('<folders...>', 'stores, reports, or folders that hold both')
     .option('--store <folder>', 'where counterexamples go (default: reports/counterexamples)')
     .option('--report <folder>', 'where the history goes (default: reports/runs/nightly)')
-    .action((folders, options) => done(merge(folders, options)));
+    .action(async (folders, options) => done(await merge(folders, options)));
 
   convdiff
     .command('repro')

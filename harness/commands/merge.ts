@@ -1,7 +1,9 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { UsageError } from '../core/errors.ts';
+import { partsIn, putAway, writeReport } from '../night/folder.ts';
 import { historyName, readHistory, writeHistory } from '../night/history.ts';
+import { joinParts } from '../night/join.ts';
 import { mergeCounterexamples, mergeHistories } from '../night/merge.ts';
 import { plural } from '../report/words.ts';
 import type { Counterexample } from '../store/counterexample.ts';
@@ -17,7 +19,7 @@ export interface MergeOptions {
  * Joins the counterexamples and histories of folders with those of the store and the report; see docs/how-to/nightly.md. Returns the
  * exit code. Throws UsageError on what cannot be read, before anything is written.
  */
-export function merge(folders: readonly string[], options: MergeOptions): number {
+export async function merge(folders: readonly string[], options: MergeOptions): Promise<number> {
   const cwd = workingFolder();
   const store = storeOf(options, cwd);
   const report = reportFolderOf(options, cwd);
@@ -29,10 +31,17 @@ export function merge(folders: readonly string[], options: MergeOptions): number
   const found = all.flatMap((folder) => savedIn(folder, store.folder));
   const counterexamples = mergeCounterexamples(found);
   const history = mergeHistories(all.flatMap((folder) => readHistory(join(folder, historyName))));
+  const own = partsIn(report);
+  const parts = joinParts(all.flatMap(partsIn));
   for (const counterexample of counterexamples) store.put(counterexample);
   writeHistory(join(report, historyName), history);
+  // What lies there may be an earlier night's.
+  const isSame =
+    own.length === 0 || own.some(({ night }) => parts.some((part) => part.night.started === night.started));
+  if (!isSame) await putAway(report, null);
+  const page = parts.length === 0 ? '' : `\nthe report is ${writeReport(report, parts, history)}`;
   process.stdout.write(
-    `${plural(counterexamples.length, 'counterexample')} in ${store.folder}\n${plural(history.length, 'night')} in ${join(report, historyName)}\n`,
+    `${plural(counterexamples.length, 'counterexample')} in ${store.folder}\n${plural(history.length, 'night')} in ${join(report, historyName)}${page}\n`,
   );
   return 0;
 }

@@ -267,7 +267,7 @@ async function close(
   const history = [...plan.history, night];
   writeHistory(join(plan.folder, historyName), history);
   const written = await reportOf(night, verdict.why, result, seen, session, plan);
-  const page = writeReport(plan.folder, written, history);
+  const page = writeReport(plan.folder, [written], history);
   report.end({
     seed: plan.seed,
     cases: result.cases,
@@ -376,7 +376,7 @@ async function reportOf(
     night,
     why,
     cells: recorder.cells,
-    curve: recorder.curve(seconds),
+    curves: [{ name: 'all', points: recorder.curve(seconds) }],
     findings: shown,
     kept: told,
   };

@@ -6,7 +6,6 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
-  readFileSync,
   renameSync,
   rmSync,
   writeSync,
@@ -19,7 +18,8 @@ import { junitXml } from '../report/junit.ts';
 import { nightPage } from '../report/nightPage.ts';
 import { writeAtomically } from '../store/atomic.ts';
 import type { Night } from './history.ts';
-import type { NightReport } from './nightReport.ts';
+import { wholeNight } from './join.ts';
+import { type NightReport, readParts } from './nightReport.ts';
 
 /*
  * The report's folder. What the last night left lies in it; what nights before it left lies in nights/, a folder each, by when they
@@ -58,17 +58,22 @@ export async function putAway(folder: string, started: string | null): Promise<v
 /** When the night began whose data lie in a folder; null where none do, or they cannot be read. */
 function startedOf(folder: string): string | null {
   try {
-    const { night } = JSON.parse(readFileSync(join(folder, files.data), 'utf8')) as NightReport;
-    return typeof night.started === 'string' && /^[\d:.TZ-]+$/.test(night.started) ? night.started : null;
+    return partsIn(folder)[0]?.night.started ?? null;
   } catch {
     return null;
   }
 }
 
-/** Writes all that is made of a night. `history`: with it as the last. Returns the page's path. */
-export function writeReport(folder: string, report: NightReport, history: readonly Night[]): string {
+/** The parts of the night that lie in a folder. Throws UsageError where they cannot be read. */
+export function partsIn(folder: string): NightReport[] {
+  return readParts(join(folder, files.data));
+}
+
+/** Writes all that is made of a night's parts. `history`: with them as the last. Returns the page's path. */
+export function writeReport(folder: string, parts: readonly NightReport[], history: readonly Night[]): string {
   const page = join(folder, files.page);
-  writeAtomically(join(folder, files.data), `${JSON.stringify(report)}\n`);
+  const report = wholeNight(parts);
+  writeAtomically(join(folder, files.data), `${JSON.stringify(parts)}\n`);
   writeAtomically(join(folder, files.junit), junitXml(report));
   writeAtomically(join(folder, files.summary), summaryMarkdown(report));
   writeAtomically(page, nightPage(report, history));

@@ -24,7 +24,7 @@ const backend = z.strictObject({
 });
 /** `key`: of a counterexample its signature, of a known issue its name and the backend, as `issue@backend`. */
 const saved = z.strictObject({ key: z.string(), standing: z.enum(['fails', 'fixed', 'undecided', 'left out']) });
-const night = z.strictObject({
+export const nightObject = z.strictObject({
   schema: z.literal(nightSchema),
   /** When it began, in UTC. */
   started: z.iso.datetime(),
@@ -49,7 +49,7 @@ const night = z.strictObject({
 });
 
 /** One run of `nightly`, as it is remembered. */
-export type Night = z.infer<typeof night>;
+export type Night = z.infer<typeof nightObject>;
 export type Standing = Night['saved'][number]['standing'];
 
 /** The nights in a file, oldest first: a JSON object a line. None where there is no file. Throws UsageError on a bad one. */
@@ -66,7 +66,7 @@ function nightOf(line: string, where: string): Night {
   } catch {
     throw new UsageError(`${where} is no JSON: mend the line, or move the file away to begin anew`);
   }
-  const parsed = night.safeParse(json);
+  const parsed = nightObject.safeParse(json);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
   throw new UsageError(`${where}: ${issue.path.join('.')}: ${issue.message}`);

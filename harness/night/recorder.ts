@@ -1,5 +1,5 @@
 import type { Judged } from '../campaign/campaign.ts';
-import { gradientOf, type OpName } from '../core/case.ts';
+import { gradientOf } from '../core/case.ts';
 import { modelOf } from '../coverage/coverage.ts';
 import { classesOf } from '../coverage/model.ts';
 import { feasibleTuples, TupleSet } from '../coverage/tuples.ts';
@@ -12,7 +12,7 @@ import { operatorOf } from '../operators/index.ts';
  * of which nobody looked into what they are cases of: others like them had come to nothing new.
  */
 export interface Cell {
-  op: OpName;
+  op: string;
   backend: string;
   agree: number;
   mismatch: number;
@@ -101,6 +101,6 @@ export class Recorder {
   }
 }
 
-function emptyCell(op: OpName, backend: string): Cell {
+function emptyCell(op: string, backend: string): Cell {
   return { op, backend, agree: 0, mismatch: 0, known: 0, unplaced: 0, unsupported: 0, unknown: 0 };
 }

@@ -34,7 +34,7 @@ export function curves({ label, series, mostX, mostY, wordsX, wordsY, titleX }: 
       (point) =>
         html`<circle class="dot" cx="${x(point.x).toFixed(1)}" cy="${y(point.y).toFixed(1)}" r="${points.length > 60 ? 1.5 : 3}"><title>${name}: ${point.words}</title></circle>`,
     );
-    return html`<g class="series-${i}"><polyline class="line" stroke-dasharray="${dashes[i]!}" points="${path}"/>${dots}</g>`;
+    return html`<g class="series-${i % 6}"><polyline class="line" stroke-dasharray="${dashes[i % 4]!}" points="${path}"/>${dots}</g>`;
   });
   return html`<svg role="img" aria-label="${label}" viewBox="0 0 ${size.width} ${size.height}" width="${size.width}" height="${size.height}">
 ${steps.map((step) => html`<line class="grid" x1="${size.left}" x2="${right}" y1="${y(step * mostY)}" y2="${y(step * mostY)}"/><text class="soft" x="${size.left - 8}" y="${y(step * mostY) + 4}" text-anchor="end">${wordsY(step * mostY)}</text>`)}
@@ -48,7 +48,7 @@ ${lines}
 export function curvesLegend(names: readonly string[]): Markup {
   const entries = names.map(
     (name, i) =>
-      html`<li><svg aria-hidden="true" width="44" height="12" viewBox="0 0 44 12"><g class="series-${i}"><line class="line" stroke-dasharray="${dashes[i]!}" x1="0" x2="44" y1="6" y2="6"/><circle class="dot" cx="22" cy="6" r="4"/></g></svg> ${name}</li>`,
+      html`<li><svg aria-hidden="true" width="44" height="12" viewBox="0 0 44 12"><g class="series-${i % 6}"><line class="line" stroke-dasharray="${dashes[i % 4]!}" x1="0" x2="44" y1="6" y2="6"/><circle class="dot" cx="22" cy="6" r="4"/></g></svg> ${name}</li>`,
   );
   return html`<ul style="display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;padding:0;list-style:none">${entries}</ul>`;
 }

@@ -8,52 +8,15 @@ import { execa } from 'execa';
 import { chromium } from 'playwright-core';
 import { afterAll, describe, expect, test } from 'vitest';
 import { chromiumPath, pythonPath } from '../../scripts/setup.mjs';
-import { caseSchema } from '../core/case.ts';
 import { keptReports, putAway, writeReport } from '../night/folder.ts';
-import { type NightFinding, type NightReport, nightReportSchema } from '../night/nightReport.ts';
-import { night } from '../night/testing.ts';
+import { type NightReport, nightReportSchema } from '../night/nightReport.ts';
+import { finding, nasty, night } from '../night/testing.ts';
 import { annotations, summaryMarkdown } from './github.ts';
 import { junitXml } from './junit.ts';
 import { nightPage } from './nightPage.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'convdiff-night-report-'));
 afterAll(() => rmSync(folder, { recursive: true }));
-
-const nasty = 'a <b> & "c"\nd: e, 100 % | f \u0007 \ud800';
-
-function finding(more: Partial<NightFinding> = {}): NightFinding {
-  return {
-    id: 'abc',
-    signature: 'conv1d/mine/value/stride',
-    op: 'conv1d',
-    backend: 'mine',
-    version: '1',
-    kind: 'value',
-    reason: nasty,
-    elements: 3,
-    case: {
-      schema: caseSchema,
-      op: 'conv1d',
-      params: { stride: 2 },
-      inputs: {
-        input: { dtype: 'float32', shape: [1, 1, 2], data: { kind: 'inline', values: [1, 'NaN'] } },
-        weight: { dtype: 'float32', shape: [1, 1, 1], data: { kind: 'inline', values: [1] } },
-      },
-    },
-    before: [],
-    found: { seed: 1, batch: 2, index: 3 },
-    standing: 'fresh',
-    file: 'store/abc.json',
-    knownIssue: null,
-    times: 12,
-    want: { shape: [1, 1, 1], dtype: 'float32', values: [1] },
-    got: { shape: [1, 1, 1], dtype: 'float32', values: ['NaN'] },
-    culprit: { index: [0, 0, 0], allowed: 0 },
-    programs: { python: 'print("<hello>")', typescript: null },
-    command: "npm run -s convdiff -- replay 'a b'",
-    ...more,
-  };
-}
 
 const known = finding({
   id: 'def',
@@ -77,9 +40,14 @@ const report: NightReport = {
   cells: [
     { op: 'conv1d', backend: 'mine', agree: 90, mismatch: 36, known: 12, unplaced: 1, unsupported: 2, unknown: 1 },
   ],
-  curve: [
-    { seconds: 1, cases: 1024, pairs: 0.9, triples: 0.5 },
-    { seconds: 2, cases: 2048, pairs: 1, triples: 0.8 },
+  curves: [
+    {
+      name: 'all',
+      points: [
+        { seconds: 1, cases: 1024, pairs: 0.9, triples: 0.5 },
+        { seconds: 2, cases: 2048, pairs: 1, triples: 0.8 },
+      ],
+    },
   ],
   findings: [known, old, finding()],
   kept: [
@@ -199,7 +167,7 @@ describe("the report's folder", () => {
     const own = join(folder, 'own');
     mkdirSync(join(own, 'nights'), { recursive: true });
     for (let i = 0; i < keptReports; i++) mkdirSync(join(own, 'nights', `2025-01-${String(i + 1).padStart(2, '0')}`));
-    writeReport(own, report, history);
+    writeReport(own, [report], history);
     writeFileSync(join(own, 'cases.jsonl'), '{"a":1}\n');
     await putAway(own, null);
     expect(readdirSync(own)).toEqual(['nights']);

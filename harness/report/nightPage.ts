@@ -34,9 +34,9 @@ function tensorOf({ shape, dtype, values }: Shown): Tensor {
   return { dtype, shape: [...shape], data };
 }
 
-function differenceOf({ op, want, got, culprit }: NightFinding): Markup {
+function differenceOf({ case: testCase, want, got, culprit }: NightFinding): Markup {
   if (want === null || got === null) return nothing;
-  const isRounded = operatorOf(op as Parameters<typeof operatorOf>[0]).rounding !== null;
+  const isRounded = operatorOf(testCase.op).rounding !== null;
   const tolerance = isRounded ? (culprit?.allowed ?? null) : null;
   return drawing({ want: tensorOf(want), got: tensorOf(got), culprit, tolerance });
 }
@@ -126,29 +126,38 @@ ${cells.length === 0 ? html`<p>No case was run.</p>` : scrolling('Operators and 
 
 const percent = (share: number) => `${(100 * share).toFixed(share === 1 || share === 0 ? 0 : 1)} %`;
 
-function coverageSection({ curve }: NightReport): Markup {
+function coverageSection({ curves: all }: NightReport): Markup {
   const title = html`<h2 id="coverage">What was covered</h2>`;
-  const last = curve.at(-1);
-  if (last === undefined) return html`<section aria-labelledby="coverage">${title}<p>Nothing.</p></section>`;
-  const series = (['pairs', 'triples'] as const).map((name) => ({
-    name,
-    points: curve.map((point) => ({
-      x: point.seconds,
-      y: point[name],
-      words: `${percent(point[name])} after ${groupDigits(point.cases)} cases`,
+  const lasts = all.flatMap(({ name, points }) => (points.length === 0 ? [] : [{ name, ...points.at(-1)! }]));
+  if (lasts.length === 0) return html`<section aria-labelledby="coverage">${title}<p>Nothing.</p></section>`;
+  const isAlone = all.length === 1;
+  const series = all.flatMap(({ name, points }) =>
+    (isAlone ? (['pairs', 'triples'] as const) : (['triples'] as const)).map((size) => ({
+      name: isAlone ? size : name,
+      points: points.map((point) => ({
+        x: point.seconds,
+        y: point[size],
+        words: `${percent(point[size])} after ${groupDigits(point.cases)} cases`,
+      })),
     })),
-  }));
+  );
+  const words = lasts.map(
+    ({ name, pairs, triples, cases }) =>
+      html`<li>${isAlone ? '' : `${name}: `}${percent(pairs)} of the pairs and ${percent(triples)} of the triples in ${plural(cases, 'case')}</li>`,
+  );
   return html`<section aria-labelledby="coverage">${title}
-<p>Of the classes of parameters that go together, ${percent(last.pairs)} of the pairs and ${percent(last.triples)} of the triples were drawn in ${plural(last.cases, 'case')}.</p>
-${curvesLegend(['pairs', 'triples'])}${scrolling(
+<p>Of the classes of parameters that go together were drawn:</p><ul>${words}</ul>
+<p class="soft">Over time${isAlone ? '' : ', the triples'}:</p>
+${curvesLegend(series.map(({ name }) => name))}${scrolling(
   'Coverage over time',
   curves({
-    label: `The share of pairs and triples of parameter classes that were drawn, over time: at the end ${percent(last.pairs)} and ${percent(last.triples)}`,
+    label:
+      'The share of pairs and triples of parameter classes that were drawn, over time; how it ended is in the list above',
     series,
-    mostX: last.seconds,
+    mostX: Math.max(...lasts.map(({ seconds }) => seconds)),
     mostY: 1,
     wordsX: durationWords,
-    wordsY: (share) => `${Math.round(100 * share)} %`,
+    wordsY: (y) => `${Math.round(100 * y)} %`,
     titleX: 'time since the hunt began',
   }),
 )}</section>`;
