@@ -150,10 +150,14 @@ const onAxes =
   (change: (axis: RawAxis) => Partial<RawAxis>) =>
   (layer: RawLayer): RawLayer => ({ ...layer, axes: layer.axes.map((axis) => ({ ...axis, ...change(axis) })) });
 
+/** On those axes that have padding. */
+const onPadded = (change: (axis: RawAxis) => Partial<RawAxis>) =>
+  onAxes((axis) => (axis.padding > 0 ? change(axis) : {}));
+
 const unpadded = (layer: RawLayer): RawLayer => ({ ...onAxes(() => ({ padding: 0 }))(layer), paddingMode: 'explicit' });
 
 /** By the name of a feature, a layer without it, and otherwise as it is. */
-export const layerWithout: Readonly<Record<string, (layer: RawLayer) => RawLayer>> = {
+const without: Readonly<Record<string, (layer: RawLayer) => RawLayer>> = {
   unbatched: (layer) => ({ ...layer, unbatched: false }),
   batch: (layer) => ({ ...layer, batch: 1 }),
   'batch > 2': (layer) => ({ ...layer, batch: Math.min(layer.batch, 2) }),
@@ -175,35 +179,51 @@ export const layerWithout: Readonly<Record<string, (layer: RawLayer) => RawLayer
   'output_padding ≥ stride': onAxes((axis) => ({ outputPadding: Math.min(axis.outputPadding, axis.stride - 1) })),
 };
 
+/** A result longer by so much shows more of what a layer does. */
+export const moreToSee = 3;
+
+/** The layer without features, as far as they can be taken away. */
+export function withoutFeatures(layer: RawLayer, features: readonly string[]): RawLayer {
+  return features.reduce((left, feature) => without[feature]?.(left) ?? left, layer);
+}
+
 /** Stride for dilation and dilation for stride, where there is an output_padding. */
 const exchanged = onAxes(({ stride, dilation, outputPadding }) =>
   outputPadding > 0 ? { stride: dilation, dilation: stride } : { stride, dilation },
 );
 
-/** By the name of a feature that a layer may have by chance, the layer in another way: by a larger kernel or stride, or with axes alike. */
-export const layerOtherwise: Readonly<Record<string, (layer: RawLayer) => RawLayer>> = {
-  'padding > reach': onAxes((axis) => ({
-    kernel: Math.max(axis.kernel, 1 + Math.ceil(axis.padding / axis.dilation)),
-  })),
-  'output_padding ≥ stride': onAxes(({ stride, outputPadding, dilation }) =>
-    outputPadding >= stride ? { stride: outputPadding + 1, dilation: 1 } : { stride, dilation },
-  ),
+/** By the name of a feature that a layer may have by chance, other ways that it may have instead. */
+const otherwise: Readonly<Record<string, readonly ((layer: RawLayer) => RawLayer)[]>> = {
+  // A kernel of 1 has no reach: by a larger kernel, or where the padding may be as large as the kernel, by dilation.
+  'padding > reach': [
+    onAxes(({ kernel, padding, dilation }) => ({ kernel: Math.max(kernel, 1 + Math.ceil(padding / dilation)) })),
+    onPadded(({ padding }) => ({ kernel: 2, padding: Math.max(2, padding), dilation: Math.max(2, padding) })),
+    onPadded(() => ({ kernel: 3, padding: 2, dilation: 1 })),
+  ],
+  'padding ≥ kernel': [
+    onAxes(({ kernel, padding }) => ({ kernel: Math.max(kernel, 1 + padding) })),
+    onPadded(() => ({ kernel: 3, padding: 2 })),
+  ],
+  'padding > half': [onAxes(({ kernel, padding }) => ({ kernel: Math.max(kernel, 2 * padding) }))],
+  'output_padding ≥ stride': [
+    onAxes(({ stride, outputPadding, dilation }) =>
+      outputPadding >= stride ? { stride: outputPadding + 1, dilation: 1 } : { stride, dilation },
+    ),
+  ],
   // An output_padding needs one of them.
-  stride: exchanged,
-  dilation: exchanged,
-  'unlike axes': (layer) => {
-    const most = (name: keyof RawAxis) => Math.max(...layer.axes.map((axis) => axis[name]));
-    const [kernel, stride, dilation] = [most('kernel'), most('stride'), most('dilation')];
-    const [padding, outputPadding] = [most('padding'), most('outputPadding')];
-    return onAxes(() => ({ kernel, stride, dilation, padding, outputPadding }))(layer);
-  },
+  stride: [exchanged],
+  dilation: [exchanged],
+  'unlike axes': [
+    (layer) => {
+      const most = (name: keyof RawAxis) => Math.max(...layer.axes.map((axis) => axis[name]));
+      const [kernel, stride, dilation] = [most('kernel'), most('stride'), most('dilation')];
+      const [padding, outputPadding] = [most('padding'), most('outputPadding')];
+      return onAxes(() => ({ kernel, stride, dilation, padding, outputPadding }))(layer);
+    },
+  ],
 };
 
-/** The layer with changes by these names, one after the other; a name without a change changes nothing. */
-export function changed(
-  layer: RawLayer,
-  names: readonly string[],
-  changes: Readonly<Record<string, (layer: RawLayer) => RawLayer>>,
-): RawLayer {
-  return names.reduce((one, name) => changes[name]?.(one) ?? one, layer);
+/** What a layer may be in the place of one with a feature that it may have by chance. */
+export function otherLayers(layer: RawLayer, feature: string): RawLayer[] {
+  return (otherwise[feature] ?? []).map((change) => change(layer));
 }

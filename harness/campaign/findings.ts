@@ -22,6 +22,10 @@ import type { Failure } from './trial.ts';
 /** So long after its time is up, what fails is saved as it stands. */
 const grace_ms = 1000;
 
+/** Failures of a backend are held against what is known by runs for this share of the time, beyond so much; then by their features. */
+const likenessShare = 0.25;
+const likenessLeast_ms = 20_000;
+
 /** A bug: what is saved of it, and how often it was seen. */
 export interface Finding {
   counterexample: Counterexample;
@@ -68,6 +72,9 @@ export class Findings {
   readonly #options: FindingsOptions;
   readonly #all: Finding[] = [];
   readonly #looks = new Map<string, Looks>();
+  readonly #started_ms = performance.now();
+  /** How long failures of each backend were held against what is known. */
+  readonly #spent_ms = new Map<Contender, number>();
 
   constructor(options: FindingsOptions) {
     this.#options = options;
@@ -129,7 +136,15 @@ export class Findings {
     if (draw.twist !== null || kind === 'crash' || kind === 'timeout' || kind === 'unstable') {
       return { known: closest(failing, contender.name, known), behind: null };
     }
-    return likenessOf(failing, contender.name, known, (calls) => this.#run(calls, contender, lock));
+    const spent_ms = this.#spent_ms.get(contender) ?? 0;
+    const started_ms = performance.now();
+    // A backend may take seconds a case.
+    if (spent_ms > likenessLeast_ms + likenessShare * (started_ms - this.#started_ms)) {
+      return { known: closest(failing, contender.name, known), behind: null };
+    }
+    const likeness = await likenessOf(failing, contender.name, known, (calls) => this.#run(calls, contender, lock));
+    this.#spent_ms.set(contender, spent_ms + performance.now() - started_ms);
+    return likeness;
   }
 
   /** What calls come to; null where one does not fail with this lock. */

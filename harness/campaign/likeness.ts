@@ -30,9 +30,9 @@ export async function neededFeatures(
   const { operator, spec } = call;
   const needed = [...features];
   for (const feature of operator.features(spec)) {
-    const other = operator.otherwise(spec, feature);
-    if (other === null || operator.features(other).includes(feature)) continue;
-    if (await fails(withLayer(call, other, false))) needed.splice(needed.indexOf(feature), 1);
+    const others = operator.otherwise(spec, feature).filter((other) => !operator.features(other).includes(feature));
+    if (others.length > 0 && (await fails(others.flatMap((other) => withLayer(call, other, false)))))
+      needed.splice(needed.indexOf(feature), 1);
   }
   return needed;
 }
@@ -106,13 +106,15 @@ function bare(call: Call, known: Known): Call[] {
 }
 
 /**
- * The calls that fail where one of the known bugs is why a call would fail: to be left alone by a search for another one. Only of
- * bugs that do not hang on values, and of which nothing else is to be seen than that they fail.
+ * The calls that fail where one of the known bugs is why a call would fail: to be left alone by a search for another one. Of bugs that
+ * do not hang on values; one call for each, as a search asks often.
  */
 export function explanations(call: Call, known: readonly Known[]): Call[] {
   if (call.refusal !== null) return [];
   const plain = known.filter((one) => !hangsOnValues(one));
-  return candidatesOf(['refuses', ...call.operator.features(call.spec)], plain).flatMap((one) => bare(call, one));
+  return candidatesOf(['refuses', ...call.operator.features(call.spec)], plain).flatMap((one) =>
+    bare(call, one).slice(0, 1),
+  );
 }
 
 /** The call without one thing that a bug needs, for each of them; where that is how large something is, also without it at all. */
@@ -123,7 +125,7 @@ function less(call: Call, known: Known): Call[][] {
   const lacks = (spec: Spec, feature: string) => !operator.features(spec).includes(feature);
   const others = features
     .flatMap((feature) => {
-      const ways = [operator.without(own, [feature]), [operator.otherwise(own, feature) ?? []].flat()];
+      const ways = [operator.without(own, [feature]), operator.otherwise(own, feature)];
       return ways.map((specs) => specs.filter((spec) => lacks(spec, feature)));
     })
     .filter((specs) => specs.length > 0)

@@ -116,19 +116,9 @@ async function withoutFeatures(
     const { candidate: draw, failure } = best;
     const { operator, refusal } = failure.call;
     if (draw.twist !== null || refusal !== null) return best;
-    const features = operator.features(draw.spec);
-    const specs = [
-      ...operator.without(draw.spec, features),
-      ...features.flatMap((kept) =>
-        operator.without(
-          draw.spec,
-          features.filter((one) => one !== kept),
-        ),
-      ),
-      ...features.flatMap((feature) => operator.without(draw.spec, [feature])),
-      ...features.flatMap((feature) => operator.otherwise(draw.spec, feature) ?? []),
-    ];
-    const candidates = specs.filter((spec) => isPlainer(operator, spec, draw.spec)).map((spec) => ({ ...draw, spec }));
+    const candidates = plainerSpecs(operator, draw.spec, width === 1)
+      .filter((spec) => isPlainer(operator, spec, draw.spec))
+      .map((spec) => ({ ...draw, spec }));
     const found = await firstFailing(
       candidates[Symbol.iterator](),
       (candidate) => caseOf(failure.call.case.op, candidate),
@@ -139,6 +129,21 @@ async function withoutFeatures(
     if (found === null) return best;
     best = found;
   }
+}
+
+/** The call without features: all, all but one, and one. `isDear`: few of them, where each takes a process of its own. */
+function plainerSpecs(operator: Operator, spec: Spec, isDear: boolean): Spec[] {
+  const features = operator.features(spec);
+  const without = (some: readonly string[]) => operator.without(spec, some).slice(0, isDear ? 2 : undefined);
+  const one = features.flatMap((feature) => without([feature]));
+  if (isDear) return [...without(features), ...one];
+  const allButOne = features.flatMap((kept) => without(features.filter((feature) => feature !== kept)));
+  return [
+    ...without(features),
+    ...allButOne,
+    ...one,
+    ...features.flatMap((feature) => operator.otherwise(spec, feature)),
+  ];
 }
 
 /** The draw not broken at all, or broken in the same way nearer to the edge. */

@@ -58,9 +58,13 @@ export function featuresOf(call: Call, backend: string, mismatch: Mismatch): str
   return mismatch.kind === 'acceptance' ? sort : [...sort, `invalid: ${call.refusal.rule}`];
 }
 
+/** Of these each says more than those before. */
+const paddings = ['padding', 'padding > half', 'padding ≥ kernel', 'padding > reach'];
+
 /** Whether a feature says all that another does, and more: `kernel > 2` for `kernel`, `pad behind` for `pad`. */
 export function isMoreThan(feature: string, other: string): boolean {
-  return feature.startsWith(`${other} `);
+  const [at, than] = [paddings.indexOf(feature), paddings.indexOf(other)];
+  return at >= 0 && than >= 0 ? at > than : feature.startsWith(`${other} `);
 }
 
 /** Those that say most: a kernel of more than 2 is one of more than 1, too. */

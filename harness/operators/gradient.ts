@@ -34,10 +34,7 @@ export function gradient(of: ForwardOperator, by: OperandName): Operator {
       const kept = by === 'bias' ? features.filter((feature) => feature !== 'bias') : features;
       return of.without(forwardOf(spec), kept).map((plainer) => withGradOutput(of, plainer));
     },
-    otherwise: (spec, feature) => {
-      const larger = of.otherwise(forwardOf(spec), feature);
-      return larger === null ? null : withGradOutput(of, larger);
-    },
+    otherwise: (spec, feature) => of.otherwise(forwardOf(spec), feature).map((other) => withGradOutput(of, other)),
     plainest,
     twists: twistsOf(semantics.rules, semantics.oddities, plainest),
   };

@@ -10,15 +10,15 @@ export interface Operator extends Semantics {
   /** Valid specs only; shrinks fully, also from a spec that was read from a file. */
   arbitrary: fc.Arbitrary<Spec>;
   /**
-   * The call without these of its features, as far as they can be taken away, and otherwise as it is: with a result as large, and with an
-   * input as large.
+   * The call without these of its features, as far as they can be taken away, and otherwise as it is: with a result as large, with an
+   * input as large, and with a result somewhat larger, in which more can be seen.
    */
   without(spec: Spec, features: readonly string[]): Spec[];
   /**
    * The call without a feature that it may have by chance, since it has to have something like it: padding beyond a kernel that is 1,
-   * at one end of an axis and not at the other. Null where there is no other way.
+   * at one end of an axis and not at the other. In each way that there is, if any.
    */
-  otherwise(spec: Spec, feature: string): Spec | null;
+  otherwise(spec: Spec, feature: string): Spec[];
   /** The smallest call of it. */
   plainest: Spec;
   /** A named way to break or bend a valid spec, of `twists`. */

@@ -114,6 +114,12 @@ const paddingOtherwise: Readonly<Record<string, (raw: RawPadding) => RawPadding>
   value: replicating,
 };
 
+/** The padding as it is, and of a tensor that is somewhat larger, in which more can be seen. */
+function alike(raw: RawPadding): Spec[] {
+  const larger = { ...raw, axes: raw.axes.map((axis) => ({ ...axis, extra: axis.extra + 2 })) };
+  return [raw, larger].map(toSpec);
+}
+
 export const pad: ForwardOperator = {
   ...padSemantics,
   params: params as z.ZodType<unknown> as z.ZodType<Params>,
@@ -125,11 +131,13 @@ export const pad: ForwardOperator = {
     if (spec.shapes.input.includes(0)) return [];
     const raw = fromSpec(spec);
     const alone = features.includes('several axes') ? raw.axes.map((axis) => ({ ...raw, axes: [axis] })) : [raw];
-    return alone.map((one) => toSpec(features.reduce((left, feature) => paddingWithout[feature]?.(left) ?? left, one)));
+    return alone.flatMap((one) =>
+      alike(features.reduce((left, feature) => paddingWithout[feature]?.(left) ?? left, one)),
+    );
   },
   otherwise: (spec, feature) => {
     const change = paddingOtherwise[feature];
-    return change === undefined || spec.shapes.input.includes(0) ? null : toSpec(change(fromSpec(spec)));
+    return change === undefined || spec.shapes.input.includes(0) ? [] : alike(change(fromSpec(spec)));
   },
   plainest,
   twists: twistsOf(padSemantics.rules, padSemantics.oddities, plainest),

@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import {
-  changed,
-  layerOtherwise,
-  layerWithout,
+  moreToSee,
+  otherLayers,
   plainestLayer,
   type RawLayer,
   rawLayer,
   spell,
   spelledAsLists,
+  withoutFeatures,
 } from '../arbitraries/layer.ts';
 import type { Params } from '../core/case.ts';
 import type { Spec } from '../semantics/semantics.ts';
@@ -85,11 +85,11 @@ function fromSpec(spec: Spec, axes: number): RawLayer {
 export function transposedConvolution(axes: 1 | 2 | 3): ForwardOperator {
   const plainest = toSpec(plainestLayer(axes));
   const semantics = transposedConvolutionSemantics(axes);
-  /** The changed layer, with a result as large, and with an input as large. */
-  const alike = (spec: Spec, names: readonly string[], changes: typeof layerWithout): Spec[] => {
-    const layer = changed(fromSpec(spec, axes), names, changes);
+  /** The layer with a result as large as that of a spec, with an input as large, and with a result somewhat larger. */
+  const alike = (spec: Spec, layer: RawLayer): Spec[] => {
     const sizes = semantics.outputShape(spec).slice(-axes);
-    return [giving(layer, sizes), taking(layer, spatialOf(spec, axes))].map(toSpec);
+    const larger = sizes.map((size) => size + moreToSee);
+    return [giving(layer, sizes), taking(layer, spatialOf(spec, axes)), giving(layer, larger)].map(toSpec);
   };
   return {
     ...semantics,
@@ -102,8 +102,8 @@ export function transposedConvolution(axes: 1 | 2 | 3): ForwardOperator {
     }) as z.ZodType<Params>,
     arbitrary: rawLayer(axes, ['explicit']).map(toSpec, (spec) => fromSpec(spec as Spec, axes)),
     plainest,
-    without: (spec, features) => alike(spec, features, layerWithout),
-    otherwise: (spec, feature) => (feature in layerOtherwise ? alike(spec, [feature], layerOtherwise)[0]! : null),
+    without: (spec, features) => alike(spec, withoutFeatures(fromSpec(spec, axes), features)),
+    otherwise: (spec, feature) => otherLayers(fromSpec(spec, axes), feature).flatMap((layer) => alike(spec, layer)),
     twists: twistsOf(semantics.rules, semantics.oddities, plainest),
   };
 }

@@ -321,10 +321,12 @@ export function windowFeatures(spec: Spec, axes: number, windows: readonly Windo
   });
 }
 
-/** Of padding, or of crops, in numbers. */
+/** Of padding, or of crops, in numbers: against half of the kernel, the kernel, and how far it reaches, each more than the one before. */
 export function paddingFeatures(windows: readonly Window[]): string[] {
   return namesOf({
     padding: windows.some(({ before }) => before > 0),
+    'padding > half': windows.some(({ before, kernel }) => 2 * before > kernel),
+    'padding ≥ kernel': windows.some(({ before, kernel }) => before > 0 && before >= kernel),
     'padding > reach': windows.some((window) => window.before > reach(window)),
   });
 }
