@@ -135,6 +135,8 @@ export class Campaign {
   /** When its time is up, on performance.now's clock. */
   readonly #end_ms: number;
   readonly #underWay: UnderWay[] = [];
+  /** The batch whose failures are looked into. */
+  #taken: number | null = null;
   #cases = 0;
   #next: number;
   #canary: number | null = null;
@@ -184,7 +186,10 @@ export class Campaign {
       const batch = await unlessOver(oldest.whole, this.#options.signal, this.#end_ms - performance.now());
       if (batch === null) return this.#options.signal.aborted ? 'interrupted' : 'time';
       this.#underWay.shift();
+      // Until what fails of it has been looked into, it has not run to its end.
+      this.#taken = oldest.batch;
       await this.#take(batch);
+      this.#taken = null;
       if (this.#options.signal.aborted) return 'interrupted';
     }
   }
@@ -283,7 +288,7 @@ export class Campaign {
       cases: this.#cases,
       seconds: (performance.now() - this.#started_ms) / 1000,
       tallies: this.#tallies,
-      next: this.#underWay[0]?.batch ?? this.#next,
+      next: this.#taken ?? this.#underWay[0]?.batch ?? this.#next,
       findings: this.#findings.all,
       canary: this.#canary,
       doing,
