@@ -1,4 +1,4 @@
-import type { MismatchKind } from '../core/verdict.ts';
+import { isDeath, type MismatchKind } from '../core/verdict.ts';
 import type { Call } from '../operators/call.ts';
 import type { Request } from '../processes/runner.ts';
 import { type Counterexample, counterexampleSchema, elementsOf, originOf } from '../store/counterexample.ts';
@@ -67,6 +67,11 @@ interface Looks {
   waiting: number;
 }
 
+/** Whether such a failure can be seen again at once, in the process that runs. */
+function isRepeatable(kind: MismatchKind): boolean {
+  return !isDeath({ kind }) && kind !== 'unstable';
+}
+
 /** What a campaign has found. */
 export class Findings {
   readonly #options: FindingsOptions;
@@ -133,7 +138,7 @@ export class Findings {
     const known = this.#lockedBy(lock);
     const { kind } = failing.mismatch;
     // A death is not worth a few more, and of what is invalid its rule says all.
-    if (draw.twist !== null || kind === 'crash' || kind === 'timeout' || kind === 'unstable') {
+    if (draw.twist !== null || !isRepeatable(kind)) {
       return { known: closest(failing, contender.name, known), behind: null };
     }
     const spent_ms = this.#spent_ms.get(contender) ?? 0;
@@ -183,7 +188,7 @@ export class Findings {
       which: { explanations: (candidate) => explanations(candidate, this.#lockedBy(lock)) },
     });
     const { kind } = smallest.mismatch;
-    const isQuick = kind !== 'crash' && kind !== 'timeout' && kind !== 'unstable' && smallest.before.length === 0;
+    const isQuick = isRepeatable(kind) && smallest.before.length === 0;
     const fails = async (calls: readonly Call[]) => {
       const explained = calls.flatMap((one) => explanations(one, this.#lockedBy(lock)));
       const results = await this.#run([...calls, ...explained], contender, lock);
@@ -226,7 +231,7 @@ export class Findings {
 
   /** A backend is not left out for deaths of which all is known. */
   #forgive({ runner }: Contender, kind: MismatchKind, knownIssue: KnownIssue | null): void {
-    if (knownIssue !== null && (kind === 'crash' || kind === 'timeout')) runner.forgive();
+    if (knownIssue !== null && isDeath({ kind })) runner.forgive();
   }
 
   #counterexample(

@@ -2,6 +2,7 @@ import type { Opinion } from '../compare/judge.ts';
 import { unsteadiness } from '../compare/repeat.ts';
 import type { Case } from '../core/case.ts';
 import type { Outcome } from '../core/outcome.ts';
+import { isDeath } from '../core/verdict.ts';
 import { type Call, prepare } from '../operators/call.ts';
 import { type Request, Runner, runFresh } from '../processes/runner.ts';
 import type { Oracle } from './oracle.ts';
@@ -85,7 +86,7 @@ export class Trial {
     this.#isUnsteady = kind === 'unstable';
     this.#lock = lockOf(failure.call, contender.name, failure.mismatch);
     this.#timeout_ms = kind === 'timeout' ? Math.min(caseTimeout_ms, hangTimeout_ms) : caseTimeout_ms;
-    this.width = kind === 'timeout' || kind === 'crash' ? 1 : 8;
+    this.width = isDeath({ kind }) ? 1 : 8;
     this.#shared = new Runner(contender.launch, {
       caseTimeout_ms: this.#timeout_ms,
       maxDeaths: Number.POSITIVE_INFINITY,

@@ -1,4 +1,4 @@
-import type { Verdict } from '../core/verdict.ts';
+import { isDeath, type Verdict } from '../core/verdict.ts';
 import type { Call } from '../operators/call.ts';
 
 /**
@@ -31,5 +31,5 @@ export function standingOf({ refusal }: Call, verdict: Verdict): Standing {
       break;
   }
   if (verdict.kind === 'acceptance') return refusal === null ? 'refuses' : 'takes';
-  return verdict.kind === 'crash' || verdict.kind === 'timeout' ? 'crashes' : 'wrong';
+  return isDeath(verdict) ? 'crashes' : 'wrong';
 }

@@ -325,37 +325,13 @@ async function reportOf(
   const shown: NightFinding[] = [];
   for (const finding of findings) {
     const { counterexample, knownIssue, file, times } = finding;
-    const {
-      id,
-      signature,
-      op,
-      backend,
-      version,
-      kind,
-      reason,
-      elements,
-      case: testCase,
-      before,
-      found,
-    } = counterexample;
-    const standing = knownIssue !== null ? 'known' : plan.saved.has(signature) ? 'old' : 'fresh';
+    const { schema: _, shrunk: _shrunk, oracle: _oracle, module: _module, program: _program, ...told } = counterexample;
+    const standing = knownIssue !== null ? 'known' : plan.saved.has(told.signature) ? 'old' : 'fresh';
     shown.push({
-      ...{
-        id,
-        signature,
-        op,
-        backend,
-        version,
-        kind,
-        reason,
-        elements,
-        case: testCase,
-        before,
-        found,
-        standing,
-        file,
-        times,
-      },
+      ...told,
+      standing,
+      file,
+      times,
       knownIssue: knownIssue && { id: knownIssue.id, title: knownIssue.title, upstream: knownIssue.upstream },
       // Of an oracle or a process that is gone there is nothing more to be had.
       ...(await evidenceOf(finding, contenderOf(session, finding), session).catch(() => noEvidence)),

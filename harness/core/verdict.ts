@@ -11,6 +11,11 @@ export const mismatchKinds = [
 ] as const;
 export type MismatchKind = (typeof mismatchKinds)[number];
 
+/** Whether the process ended, by its own doing, or was killed because it took too long. */
+export function isDeath({ kind }: { kind: string }): boolean {
+  return kind === 'crash' || kind === 'timeout';
+}
+
 /** The element that is furthest off, relative to what rounding allows. */
 export interface Culprit {
   index: number[];

@@ -1,4 +1,5 @@
 import type { Night } from './history.ts';
+import { inOrder } from './merge.ts';
 import type { NightFinding, NightKept, NightReport } from './nightReport.ts';
 import type { Cell } from './recorder.ts';
 
@@ -7,20 +8,9 @@ import type { Cell } from './recorder.ts';
 /** Parts that began longer before the last one than this are another night's. */
 const night_ms = 18 * 3_600_000;
 
-function compareTexts(one: string, other: string): number {
-  if (one === other) return 0;
-  return one < other ? -1 : 1;
-}
-
-function keyOf(part: NightReport): string {
-  return `${part.night.started} ${JSON.stringify(part)}`;
-}
-
 /** All parts of the last night, each once, in the order in which they began. Neither their order nor what is joined first matters. */
 export function joinParts(all: readonly NightReport[]): NightReport[] {
-  const parts = [...new Map(all.map((part) => [keyOf(part), part])).entries()]
-    .sort(([one], [other]) => compareTexts(one, other))
-    .map(([, part]) => part);
+  const parts = inOrder(all, ({ night }) => night.started);
   const last_ms = Math.max(...parts.map(({ night }) => Date.parse(night.started)));
   return parts.filter(({ night }) => Date.parse(night.started) > last_ms - night_ms);
 }

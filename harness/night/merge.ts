@@ -23,8 +23,12 @@ export function mergeCounterexamples(all: readonly Counterexample[]): Counterexa
   return [...best.values()].sort((one, other) => compareTexts(one.id, other.id));
 }
 
-/** All nights, each once, in the order in which they began. */
+/** Each once, in the order in which they began. `startedOf`: when one did, in UTC. */
+export function inOrder<T>(all: readonly T[], startedOf: (one: T) => string): T[] {
+  const texts = new Map(all.map((one) => [`${startedOf(one)} ${JSON.stringify(one)}`, one]));
+  return [...texts.entries()].sort(([one], [other]) => compareTexts(one, other)).map(([, one]) => one);
+}
+
 export function mergeHistories(all: readonly Night[]): Night[] {
-  const texts = new Map(all.map((night) => [`${night.started} ${JSON.stringify(night)}`, night]));
-  return [...texts.entries()].sort(([one], [other]) => compareTexts(one, other)).map(([, night]) => night);
+  return inOrder(all, ({ started }) => started);
 }

@@ -1,6 +1,7 @@
 import type { Case } from '../core/case.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { Tensor } from '../core/tensor.ts';
+import { isDeath } from '../core/verdict.ts';
 import { Channel, type End, type Hello, type Launch } from './channel.ts';
 import type { Frame } from './frames.ts';
 
@@ -330,10 +331,6 @@ interface Death {
   /** It may have been killed by others, or merely been slow. */
   excused: boolean;
   history: readonly Request[];
-}
-
-export function isDeath(outcome: Outcome): boolean {
-  return outcome.kind === 'crash' || outcome.kind === 'timeout';
 }
 
 /**

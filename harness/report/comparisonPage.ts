@@ -13,7 +13,8 @@ import {
 } from './boundaries.ts';
 import { type Difference, drawing, type Programs, programSections, sentence, smallestCase } from './failure.ts';
 import { code, html, type Markup, nothing, page, scrolling } from './html.ts';
-import { errorLegend, errorPlot } from './plot.ts';
+import { linesLegend } from './lines.ts';
+import { errorPlot } from './plot.ts';
 import { durationWords, groupDigits } from './words.ts';
 
 /* A comparison as a page, for someone who has to decide what to do about a backend. */
@@ -146,7 +147,7 @@ function errorsSection({ errors, backends }: Comparison): Markup {
   );
   return html`<section aria-labelledby="errors">${title}
 <p class="soft">Of results that agree without being exact: the largest error as a share of what rounding explains. Above the line would be wrong.</p>
-${errorLegend(names)}${scrolling('Errors', errorPlot(errors, names))}
+${linesLegend(names)}${scrolling('Errors', errorPlot(errors, names))}
 <details><summary>The numbers</summary><div class="inside">${scrolling('Errors in numbers', html`<table><thead><tr><th scope="col">backend</th><th scope="col">products</th><th scope="col">cases</th><th scope="col">median</th><th scope="col">worst</th></tr></thead><tbody>${rows}</tbody></table>`)}</div></details></section>`;
 }
 

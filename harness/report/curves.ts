@@ -1,4 +1,5 @@
 import { html, type Markup } from './html.ts';
+import { lineStyle } from './lines.ts';
 
 /* Lines over one axis that begins at 0: how something grows, or goes from night to night. */
 
@@ -21,7 +22,6 @@ export interface CurvesOptions {
 }
 
 const size = { width: 720, height: 260, left: 64, right: 40, top: 16, bottom: 46 };
-const dashes = ['', '8 4', '2 3', '10 3 2 3'];
 const steps = [0, 0.25, 0.5, 0.75, 1];
 
 export function curves({ label, series, mostX, mostY, wordsX, wordsY, titleX }: CurvesOptions): Markup {
@@ -34,7 +34,8 @@ export function curves({ label, series, mostX, mostY, wordsX, wordsY, titleX }: 
       (point) =>
         html`<circle class="dot" cx="${x(point.x).toFixed(1)}" cy="${y(point.y).toFixed(1)}" r="${points.length > 60 ? 1.5 : 3}"><title>${name}: ${point.words}</title></circle>`,
     );
-    return html`<g class="series-${i % 6}"><polyline class="line" stroke-dasharray="${dashes[i % 4]!}" points="${path}"/>${dots}</g>`;
+    const { series: style, dash } = lineStyle(i);
+    return html`<g class="${style}"><polyline class="line" stroke-dasharray="${dash}" points="${path}"/>${dots}</g>`;
   });
   return html`<svg role="img" aria-label="${label}" viewBox="0 0 ${size.width} ${size.height}" width="${size.width}" height="${size.height}">
 ${steps.map((step) => html`<line class="grid" x1="${size.left}" x2="${right}" y1="${y(step * mostY)}" y2="${y(step * mostY)}"/><text class="soft" x="${size.left - 8}" y="${y(step * mostY) + 4}" text-anchor="end">${wordsY(step * mostY)}</text>`)}
@@ -42,13 +43,4 @@ ${steps.map((step) => html`<text class="soft" x="${x(step * mostX)}" y="${bottom
 <text x="${(size.left + right) / 2}" y="${size.height - 6}" text-anchor="middle">${titleX}</text>
 ${lines}
 </svg>`;
-}
-
-/** Which line is whose. */
-export function curvesLegend(names: readonly string[]): Markup {
-  const entries = names.map(
-    (name, i) =>
-      html`<li><svg aria-hidden="true" width="44" height="12" viewBox="0 0 44 12"><g class="series-${i % 6}"><line class="line" stroke-dasharray="${dashes[i % 4]!}" x1="0" x2="44" y1="6" y2="6"/><circle class="dot" cx="22" cy="6" r="4"/></g></svg> ${name}</li>`,
-  );
-  return html`<ul style="display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;padding:0;list-style:none">${entries}</ul>`;
 }

@@ -4,9 +4,10 @@ import type { Night } from '../night/history.ts';
 import type { NightFinding, NightKept, NightReport, Shown } from '../night/nightReport.ts';
 import type { Cell } from '../night/recorder.ts';
 import { operatorOf } from '../operators/index.ts';
-import { curves, curvesLegend } from './curves.ts';
+import { curves } from './curves.ts';
 import { drawing, programSections, sentence, smallestCase } from './failure.ts';
 import { code, html, type Markup, nothing, page, scrolling } from './html.ts';
+import { linesLegend } from './lines.ts';
 import { durationWords, groupDigits, plural } from './words.ts';
 
 /* A night as a page, for whoever comes in the morning. */
@@ -148,7 +149,7 @@ function coverageSection({ curves: all }: NightReport): Markup {
   return html`<section aria-labelledby="coverage">${title}
 <p>Of the classes of parameters that go together were drawn:</p><ul>${words}</ul>
 <p class="soft">Over time${isAlone ? '' : ', the triples'}:</p>
-${curvesLegend(series.map(({ name }) => name))}${scrolling(
+${linesLegend(series.map(({ name }) => name))}${scrolling(
   'Coverage over time',
   curves({
     label:
@@ -183,7 +184,7 @@ function trendsSection(history: readonly Night[]): Markup {
   const day = (i: number) => nights[Math.round(i)]?.started.slice(0, 10) ?? '';
   return html`<section aria-labelledby="trends"><h2 id="trends">The last nights</h2>
 <p class="soft">Different failures that each night came upon, of ${plural(nights.length, 'night')}.</p>
-${nights.length < 2 ? nothing : html`${curvesLegend(names)}${scrolling('Failures from night to night', curves({ label: 'Failures by night; the numbers are in the table below', series, mostX: nights.length - 1, mostY: most, wordsX: day, wordsY: (y) => String(Math.round(y)), titleX: 'night' }))}`}
+${nights.length < 2 ? nothing : html`${linesLegend(names)}${scrolling('Failures from night to night', curves({ label: 'Failures by night; the numbers are in the table below', series, mostX: nights.length - 1, mostY: most, wordsX: day, wordsY: (y) => String(Math.round(y)), titleX: 'night' }))}`}
 ${scrolling('Nights', html`<table><thead><tr><th scope="col">began</th><th scope="col">shard</th><th scope="col">cases</th><th scope="col">new</th><th scope="col">saved before</th><th scope="col">known</th><th scope="col">exit</th></tr></thead><tbody>${rows}</tbody></table>`)}</section>`;
 }
 

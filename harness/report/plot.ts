@@ -1,12 +1,12 @@
 import type { ErrorBand } from '../capability/comparison.ts';
 import { html, type Markup } from './html.ts';
+import { lineStyle } from './lines.ts';
 
 /* Errors as a share of what rounding explains, by how many products an element sums up. Both axes are logarithmic. */
 
 const size = { width: 720, height: 300, left: 84, right: 16, top: 16, bottom: 46 };
 /** Shares below this are drawn as this. */
 const least = 1e-5;
-const dashes = ['', '8 4', '2 3', '10 3 2 3', '14 4', '4 2'];
 
 export function errorPlot(bands: readonly ErrorBand[], backends: readonly string[]): Markup {
   const most = Math.max(2, ...bands.map(({ taps }) => taps));
@@ -27,7 +27,8 @@ export function errorPlot(bands: readonly ErrorBand[], backends: readonly string
       ({ taps, worst, cases }) =>
         html`<circle class="dot" cx="${x(taps).toFixed(1)}" cy="${y(worst).toFixed(1)}" r="4"><title>${backend}: from ${taps} products, ${cases} cases, at most ${worst.toPrecision(2)} of the bound</title></circle>`,
     );
-    return html`<g class="series-${i % 6}"><polyline class="line" stroke-dasharray="${dashes[i % 6]!}" points="${points.join(' ')}"/>${dots}</g>`;
+    const { series: style, dash } = lineStyle(i);
+    return html`<g class="${style}"><polyline class="line" stroke-dasharray="${dash}" points="${points.join(' ')}"/>${dots}</g>`;
   });
   const bottom = size.height - size.bottom;
   return html`<svg role="img" aria-label="The largest error of each backend as a share of its bound, by the number of products summed up; the numbers are in the table below" viewBox="0 0 ${size.width} ${size.height}" width="${size.width}" height="${size.height}">
@@ -36,13 +37,4 @@ ${powers.map((taps) => html`<text class="soft" x="${x(taps)}" y="${bottom + 18}"
 <text x="${(size.left + size.width) / 2}" y="${size.height - 6}" text-anchor="middle">products that an element sums up</text>
 ${series}
 </svg>`;
-}
-
-/** Which line is whose. */
-export function errorLegend(backends: readonly string[]): Markup {
-  const entries = backends.map(
-    (backend, i) =>
-      html`<li><svg aria-hidden="true" width="44" height="12" viewBox="0 0 44 12"><g class="series-${i % 6}"><line class="line" stroke-dasharray="${dashes[i % 6]!}" x1="0" x2="44" y1="6" y2="6"/><circle class="dot" cx="22" cy="6" r="4"/></g></svg> ${backend}</li>`,
-  );
-  return html`<ul style="display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;padding:0;list-style:none">${entries}</ul>`;
 }
