@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import type { ParamValue } from '../core/case.ts';
+import { reach } from '../semantics/window.ts';
 import { anyAxis, type RawAxis, rawAxes, tinyAxis } from './axis.ts';
 import { shrinksLike } from './shrinksLike.ts';
 import { seldom, size } from './size.ts';
@@ -182,9 +183,18 @@ const without: Readonly<Record<string, (layer: RawLayer) => RawLayer>> = {
 /** A result longer by so much shows more of what a layer does. */
 export const moreToSee = 3;
 
-/** The layer without features, as far as they can be taken away. */
+/**
+ * The layer without features, as far as they can be taken away. A dilation that stays keeps what it shows in: a kernel, or an
+ * output_padding that is only allowed by it.
+ */
 export function withoutFeatures(layer: RawLayer, features: readonly string[]): RawLayer {
-  return features.reduce((left, feature) => without[feature]?.(left) ?? left, layer);
+  const less = features.reduce((left, feature) => without[feature]?.(left) ?? left, layer);
+  const axes = less.axes.map((axis, i) => {
+    const { kernel, outputPadding } = layer.axes[i]!;
+    const isMoot = axis.dilation > 1 && axis.kernel === 1 && axis.outputPadding < axis.stride;
+    return isMoot ? { ...axis, kernel, outputPadding } : axis;
+  });
+  return { ...less, axes };
 }
 
 /** Stride for dilation and dilation for stride, where there is an output_padding. */
@@ -192,8 +202,24 @@ const exchanged = onAxes(({ stride, dilation, outputPadding }) =>
   outputPadding > 0 ? { stride: dilation, dilation: stride } : { stride, dilation },
 );
 
+/** With a kernel that shows the dilation instead of an output_padding that is only allowed by it. */
+const dilating = onAxes(({ kernel, dilation, outputPadding }) =>
+  dilation > 1 ? { kernel: Math.max(2, kernel), outputPadding: 0 } : { outputPadding },
+);
+
 /** By the name of a feature that a layer may have by chance, other ways that it may have instead. */
 const otherwise: Readonly<Record<string, readonly ((layer: RawLayer) => RawLayer)[]>> = {
+  'a single channel': [(layer) => ({ ...layer, inChannels: 2 })],
+  pointwise: [
+    onAxes(() => ({ kernel: 2 })),
+    onAxes(() => ({ kernel: 3 })),
+    onAxes(({ padding }) => ({ kernel: 2, padding: padding > 0 ? Math.max(2, padding) : 0 })),
+  ],
+  // Copies of the kernel that do not touch each other, or that have but one element.
+  overlap: [
+    onAxes((axis) => ({ stride: Math.max(axis.stride, reach(axis) + 1) })),
+    onAxes(() => ({ kernel: 1, dilation: 1 })),
+  ],
   // A kernel of 1 has no reach: by a larger kernel, or where the padding may be as large as the kernel, by dilation.
   'padding > reach': [
     onAxes(({ kernel, padding, dilation }) => ({ kernel: Math.max(kernel, 1 + Math.ceil(padding / dilation)) })),
@@ -205,9 +231,17 @@ const otherwise: Readonly<Record<string, readonly ((layer: RawLayer) => RawLayer
     onPadded(() => ({ kernel: 3, padding: 2 })),
   ],
   'padding > half': [onAxes(({ kernel, padding }) => ({ kernel: Math.max(kernel, 2 * padding) }))],
+  output_padding: [dilating],
   'output_padding ≥ stride': [
+    dilating,
     onAxes(({ stride, outputPadding, dilation }) =>
       outputPadding >= stride ? { stride: outputPadding + 1, dilation: 1 } : { stride, dilation },
+    ),
+  ],
+  // The other way round. Both need a dilation that is larger than the stride.
+  kernel: [
+    onAxes(({ stride, dilation }) =>
+      dilation > 1 ? { kernel: 1, outputPadding: stride, dilation: Math.max(dilation, stride + 1) } : { kernel: 1 },
     ),
   ],
   // An output_padding needs one of them.

@@ -3,7 +3,7 @@ import type { Backend } from '../core/backend.ts';
 import { type Inputs, mapInputs } from '../core/case.ts';
 import { sameShape, type Tensor } from '../core/tensor.ts';
 import { depthwiseKernel, kernelLast, toChannelsFirst, toChannelsLast } from '../lowering/layout.ts';
-import { cropped, grownBy, surrounded } from '../lowering/move.ts';
+import { cropped, filled, grownBy, shapeAround, surrounded } from '../lowering/move.ts';
 import {
   type NativeCall,
   type NativeConvolution,
@@ -33,7 +33,9 @@ function withAxes(x: tf.Tensor, axes: number, at: number): tf.Tensor {
 /** Zeros around the spatial axes of (N, …, C), or a shorter end where a width is negative. */
 function widened(x: tf.Tensor, widths: readonly Width[]): tf.Tensor {
   const all = [none, ...widths, none];
-  return surrounded(cropped(x, all)!, grownBy(all), 0);
+  const inner = cropped(x, all);
+  // A batch of none has nothing to put zeros around.
+  return inner === null ? filled(shapeAround(x, all), 0, x.dtype) : surrounded(inner, grownBy(all), 0);
 }
 
 function convolve(native: NativeConvolution, { input, weight }: Operands): tf.Tensor {

@@ -1,6 +1,7 @@
 import { isDeath, type MismatchKind } from '../core/verdict.ts';
 import type { Call } from '../operators/call.ts';
 import type { Request } from '../processes/runner.ts';
+import { isLack } from '../semantics/semantics.ts';
 import { type Counterexample, counterexampleSchema, elementsOf, originOf } from '../store/counterexample.ts';
 import { type KnownIssue, recognise } from '../store/knownIssues.ts';
 import type { Store } from '../store/store.ts';
@@ -173,9 +174,11 @@ export class Findings {
     const isWhole = call === drawn.call;
     const asItStands: Failure = { call, mismatch, before: isWhole ? before.map((request) => request.case) : [] };
     const lock = lockOf(call, contender.name, mismatch);
-    const featuresOfFailure = (failure: Failure) => featuresOf(failure.call, contender.name, failure.mismatch);
-    const raw = this.#counterexample(drawn, contender, asItStands, featuresOfFailure(asItStands), false);
-    if (isLeaving) return this.#note(contender, raw, asItStands, featuresOfFailure(asItStands));
+    const all = (failure: Failure) => featuresOf(failure.call, contender.name, failure.mismatch);
+    // Where it cannot be seen what it needs, it needs what it has.
+    const had = (failure: Failure) => all(failure).filter((feature) => !isLack(feature));
+    const raw = this.#counterexample(drawn, contender, asItStands, had(asItStands), false);
+    if (isLeaving) return this.#note(contender, raw, asItStands, had(asItStands));
     onShrink(`what ${contender.name} does in ${call.case.op} (${mismatch.kind})`);
     const unshrunk = store.save(raw);
     const smallest = await investigate(asItStands, {
@@ -189,15 +192,17 @@ export class Findings {
     });
     const { kind } = smallest.mismatch;
     const isQuick = isRepeatable(kind) && smallest.before.length === 0;
-    const fails = async (calls: readonly Call[]) => {
-      const explained = calls.flatMap((one) => explanations(one, this.#lockedBy(lock)));
-      const results = await this.#run([...calls, ...explained], contender, lock);
-      const [own, others] = [results.slice(0, calls.length), results.slice(calls.length)];
-      return own.some((one) => one !== null) && others.every((one) => one === null);
+    const failsAnew = async (calls: readonly Call[], known: readonly Finding[]) => {
+      const asked = calls.map((one) => [one, ...explanations(one, known)]);
+      const results = await this.#run(asked.flat(), contender, lock);
+      return asked.some((some) => {
+        const [own, ...others] = results.splice(0, some.length);
+        return own !== null && others.every((one) => one === null);
+      });
     };
     const features = isQuick
-      ? await neededFeatures(smallest.call, featuresOfFailure(smallest), fails)
-      : featuresOfFailure(smallest);
+      ? await neededFeatures(smallest.call, all(smallest), this.#lockedBy(lock), failsAnew)
+      : had(smallest);
     const counterexample = this.#counterexample(drawn, contender, smallest, features, true);
     return this.#note(contender, counterexample, smallest, features, unshrunk);
   }

@@ -1,7 +1,7 @@
 import { type Case, type InputName, inputNames } from '../core/case.ts';
 import { type Call, prepare } from '../operators/call.ts';
 import type { Operator } from '../operators/operator.ts';
-import type { Spec } from '../semantics/semantics.ts';
+import { isLack, type Spec } from '../semantics/semantics.ts';
 import { spelledOut } from './plan.ts';
 import { featuresOf, isMoreThan, isOfValues, type Mismatch } from './signature.ts';
 
@@ -18,28 +18,34 @@ export interface Failing {
 }
 
 /**
- * The features that a smallest case needs: all, but those that it has because it is small. `fails`: whether one of some calls fails in
- * the same way.
+ * The features that a smallest case needs: all, but those that it has because it is small. `failsAnew`: whether one of some calls fails
+ * in the same way for another reason than some bugs that are known.
  */
-export async function neededFeatures(
+export async function neededFeatures<K extends Known>(
   call: Call,
   features: readonly string[],
-  fails: (some: readonly Call[]) => Promise<boolean>,
+  known: readonly K[],
+  failsAnew: (some: readonly Call[], others: readonly K[]) => Promise<boolean>,
 ): Promise<string[]> {
   if (call.refusal !== null) return [...features];
   const { operator, spec } = call;
   const needed = [...features];
+  // A bug with what this case has may be this one, which shows with what the case lacks as well.
+  const own = candidatesOf(features, known);
+  const unlike = known.filter((one) => !own.includes(one));
   for (const feature of operator.features(spec)) {
     const others = operator.otherwise(spec, feature).filter((other) => !operator.features(other).includes(feature));
-    if (others.length > 0 && (await fails(others.flatMap((other) => withLayer(call, other, false)))))
+    const calls = others.flatMap((other) => withLayer(call, other, false));
+    if (calls.length > 0 && (await failsAnew(calls, isLack(feature) ? unlike : known)))
       needed.splice(needed.indexOf(feature), 1);
   }
   return needed;
 }
 
-/** Whether the first has fewer features. */
+/** Whether the first has fewer features that say what it has. */
 export function isPlainer(operator: Operator, one: Spec, other: Spec): boolean {
-  return operator.features(one).length < operator.features(other).length;
+  const [few, many] = [one, other].map((spec) => operator.features(spec).filter((feature) => !isLack(feature)));
+  return few!.length < many!.length;
 }
 
 /** A bug that has been found, by the features that its smallest case needs. */

@@ -137,11 +137,14 @@ function plainerSpecs(operator: Operator, spec: Spec, isDear: boolean): Spec[] {
   const without = (some: readonly string[]) => operator.without(spec, some).slice(0, isDear ? 2 : undefined);
   const one = features.flatMap((feature) => without([feature]));
   if (isDear) return [...without(features), ...one];
+  // Two of them may have to be less at once, such as those with a common divisor.
+  const most = without(features.filter((feature) => feature.endsWith(' > 2')));
   const allButOne = features.flatMap((kept) => without(features.filter((feature) => feature !== kept)));
   return [
     ...without(features),
     ...allButOne,
     ...one,
+    ...most,
     ...features.flatMap((feature) => operator.otherwise(spec, feature)),
   ];
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { builtIns } from '../backends/index.ts';
 import type { Verdict } from '../core/verdict.ts';
 import type { Call } from '../operators/call.ts';
+import { isLack } from '../semantics/semantics.ts';
 
 export type Mismatch = Extract<Verdict, { verdict: 'mismatch' }>;
 
@@ -78,7 +79,7 @@ export function signatureOf(
   backend: string,
   mismatch: Mismatch,
   needsHistory: boolean,
-  features: readonly string[] = featuresOf(call, backend, mismatch),
+  features: readonly string[] = featuresOf(call, backend, mismatch).filter((feature) => !isLack(feature)),
 ): string {
   const all = [...telling(features), ...(needsHistory ? ['history'] : [])];
   return `${call.case.op}/${backend}/${mismatch.kind}/${all.length === 0 ? 'plain' : all.join('+')}`;

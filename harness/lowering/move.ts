@@ -35,6 +35,11 @@ function slicedByRuns(x: tf.Tensor, from: readonly number[], sizes: readonly num
   return tf.reshape(tf.concat(slices), [...sizes]);
 }
 
+/** What widths make of a tensor's shape. */
+export function shapeAround(x: tf.Tensor, widths: readonly Width[]): number[] {
+  return widths.map(({ before, after }, axis) => x.shape[axis]! + before + after);
+}
+
 /** How much positive widths add to each dimension. */
 export function grownBy(widths: readonly Width[]): [number, number][] {
   return widths.map(({ before, after }) => [Math.max(0, before), Math.max(0, after)]);
@@ -71,11 +76,8 @@ function isPadGood(x: tf.Tensor): boolean {
 /** Elements of `value` around every axis; negative widths crop. */
 export function pad(x: tf.Tensor, widths: readonly Width[], value = 0): tf.Tensor {
   const inner = cropped(x, widths);
-  if (inner === null) {
-    // Where more is cropped than is there, what remains comes from what is appended on the other side.
-    const shape = widths.map(({ before, after }, axis) => x.shape[axis]! + before + after);
-    return filled(shape, value, x.dtype);
-  }
+  // Where more is cropped than is there, what remains comes from what is appended on the other side.
+  if (inner === null) return filled(shapeAround(x, widths), value, x.dtype);
   const grown = grownBy(widths);
   if (grown.flat().every((width) => width === 0)) return inner;
   return Object.is(value, 0) && isPadGood(inner) ? tf.pad(inner, grown) : surrounded(inner, grown, value);

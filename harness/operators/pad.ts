@@ -99,19 +99,24 @@ const paddingWithout: Readonly<Record<string, (raw: RawPadding) => RawPadding>> 
 const exchanged = onEnds(({ before, after }) => ({ before: after, after: before }));
 const negated = onEnds(({ before, after }) => ({ before: 0 - before, after: 0 - after }));
 
-/** By the name of a feature that a padding may have by chance, the padding in another way. */
-const paddingOtherwise: Readonly<Record<string, (raw: RawPadding) => RawPadding>> = {
-  'unequal ends': onEnds(({ before, after }) => {
-    const width = Math.abs(before) > Math.abs(after) ? before : after;
-    return { before: width, after: width };
-  }),
-  'pad in front': exchanged,
-  'pad behind': exchanged,
-  'crop in front': exchanged,
-  'crop behind': exchanged,
-  pad: negated,
-  crop: negated,
-  value: replicating,
+const inverted = (raw: RawPadding): RawPadding => negated(exchanged(raw));
+const elsewhere = [exchanged, negated, inverted];
+
+/** By the name of a feature that a padding may have by chance, other ways that it may have instead. */
+const paddingOtherwise: Readonly<Record<string, readonly ((raw: RawPadding) => RawPadding)[]>> = {
+  'unequal ends': [
+    onEnds(({ before, after }) => {
+      const width = Math.abs(before) > Math.abs(after) ? before : after;
+      return { before: width, after: width };
+    }),
+  ],
+  'pad in front': elsewhere,
+  'pad behind': elsewhere,
+  'crop in front': elsewhere,
+  'crop behind': elsewhere,
+  pad: [negated, inverted],
+  crop: [negated, inverted],
+  value: [replicating],
 };
 
 /** The padding as it is, and of a tensor that is somewhat larger, in which more can be seen. */
@@ -131,13 +136,17 @@ export const pad: ForwardOperator = {
     if (spec.shapes.input.includes(0)) return [];
     const raw = fromSpec(spec);
     const alone = features.includes('several axes') ? raw.axes.map((axis) => ({ ...raw, axes: [axis] })) : [raw];
-    return alone.flatMap((one) =>
-      alike(features.reduce((left, feature) => paddingWithout[feature]?.(left) ?? left, one)),
-    );
+    return alone.flatMap((one) => {
+      const less = features.reduce((left, feature) => paddingWithout[feature]?.(left) ?? left, one);
+      const isPadded = less.axes.some(({ before, after }) => before !== 0 || after !== 0);
+      // What shows in pads as in crops needs one of them.
+      const kept = less.axes.map((axis, i) => ({ ...axis, before: one.axes[i]!.before, after: one.axes[i]!.after }));
+      return alike(isPadded ? less : { ...less, axes: kept });
+    });
   },
   otherwise: (spec, feature) => {
-    const change = paddingOtherwise[feature];
-    return change === undefined || spec.shapes.input.includes(0) ? [] : alike(change(fromSpec(spec)));
+    if (spec.shapes.input.includes(0)) return [];
+    return (paddingOtherwise[feature] ?? []).flatMap((change) => alike(change(fromSpec(spec))));
   },
   plainest,
   twists: twistsOf(padSemantics.rules, padSemantics.oddities, plainest),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { RawAxis } from '../arbitraries/axis.ts';
 import {
   moreToSee,
   otherLayers,
@@ -21,11 +22,25 @@ function shortest(axis: { kernel: number; stride: number; dilation: number; padd
   return 1 + Math.max(0, Math.ceil((2 * axis.padding - reach(axis) - axis.outputPadding) / axis.stride));
 }
 
+/** How large an output_padding may be. */
+function most({ stride, dilation }: RawAxis): number {
+  return Math.max(stride, dilation) - 1;
+}
+
+/** The layer, in each way that lets it have its output_padding: by a stride, and by a dilation. */
+function allowing(raw: RawLayer): RawLayer[] {
+  if (raw.axes.every((axis) => axis.outputPadding <= most(axis))) return [raw];
+  const by = (name: 'stride' | 'dilation') => ({
+    ...raw,
+    axes: raw.axes.map((axis) =>
+      axis.outputPadding <= most(axis) ? axis : { ...axis, [name]: axis.outputPadding + 1 },
+    ),
+  });
+  return [by('stride'), by('dilation')];
+}
+
 function toSpec(raw: RawLayer): Spec {
-  const axes = raw.axes.map((axis) => ({
-    ...axis,
-    outputPadding: Math.min(axis.outputPadding, Math.max(axis.stride, axis.dilation) - 1),
-  }));
+  const axes = raw.axes.map((axis) => ({ ...axis, outputPadding: Math.min(axis.outputPadding, most(axis)) }));
   const list = (pick: (axis: (typeof axes)[number]) => number) => spell(axes.map(pick), raw.lists);
   const inner = [raw.groups * raw.inChannels, ...axes.map((axis) => shortest(axis) + axis.extra)];
   return {
@@ -89,7 +104,9 @@ export function transposedConvolution(axes: 1 | 2 | 3): ForwardOperator {
   const alike = (spec: Spec, layer: RawLayer): Spec[] => {
     const sizes = semantics.outputShape(spec).slice(-axes);
     const larger = sizes.map((size) => size + moreToSee);
-    return [giving(layer, sizes), taking(layer, spatialOf(spec, axes)), giving(layer, larger)].map(toSpec);
+    return allowing(layer)
+      .flatMap((one) => [giving(one, sizes), taking(one, spatialOf(spec, axes)), giving(one, larger)])
+      .map(toSpec);
   };
   return {
     ...semantics,

@@ -81,7 +81,10 @@ export interface Semantics {
   peakElements(spec: Spec): number;
   /** What this is the gradient of, and by which operand; null where it is none. */
   gradient: { of: Differentiable; by: OperandName } | null;
-  /** The features that set this call apart from the plainest one; two failures with the same features look alike. */
+  /**
+   * The features that set this call apart from others: what the plainest call does not have, and the lacks of `isLack`. Two failures with
+   * the same features look alike.
+   */
   features(spec: Spec): string[];
 }
 
@@ -106,4 +109,13 @@ export function refusalOf(rules: readonly Rule[], spec: Spec): { rule: string; m
 /** The names of what is the case. */
 export function namesOf(found: Readonly<Record<string, boolean>>): string[] {
   return Object.keys(found).filter((name) => found[name]);
+}
+
+/**
+ * Whether a feature says what a call does not have. A bug may come with that, such as one of kernels of 1; but every small case has it,
+ * mostly by chance.
+ */
+export function isLack(feature: string): boolean {
+  // Without gaps between the copies of a kernel they overlap.
+  return ['a single channel', 'pointwise', 'overlap'].includes(feature);
 }

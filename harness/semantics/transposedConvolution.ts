@@ -265,6 +265,7 @@ function featuresOf(spec: Spec, axes: number): string[] {
     ...windowFeatures(spec, axes, windows),
     ...paddingFeatures(windows),
     ...namesOf({
+      overlap: windows.some((window) => window.kernel > 1 && reach(window) >= window.stride && window.input > 1),
       output_padding: windows.some(({ outputPadding }) => outputPadding > 0),
       'output_padding ≥ stride': windows.some(({ outputPadding, stride }) => outputPadding >= stride),
     }),
