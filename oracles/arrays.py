@@ -29,7 +29,8 @@ def running(compute: Compute) -> frames.Run:
             name: numpy.frombuffer(tensor.data, numpy.dtype(tensor.dtype)).reshape(tensor.shape)
             for name, tensor in tensors.items()
         }
-        if isinstance(params.get("value"), str):
+        if "value" in params:
+            # JSON's 6e19 may be an int here, and no int64 holds it.
             params = {**params, "value": float(params["value"])}
         try:
             if "_grad_" in op:

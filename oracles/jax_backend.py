@@ -53,8 +53,7 @@ def general(params: Params, x: Any, w: Any, padding: list[tuple[int, int]], stri
 
 def pad(x: Any, widths: list[tuple[int, int]], mode: str, value: float) -> Any:
     if mode == "constant":
-        # A Python int that no int64 holds is refused, whatever the input's dtype.
-        return jnp.pad(x, widths, constant_values=x.dtype.type(value))
+        return jnp.pad(x, widths, constant_values=value)
     return jnp.pad(x, widths, mode=MODES[mode])
 
 

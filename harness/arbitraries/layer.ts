@@ -214,6 +214,8 @@ const otherwise: Readonly<Record<string, readonly ((layer: RawLayer) => RawLayer
     onAxes(() => ({ kernel: 2 })),
     onAxes(() => ({ kernel: 3 })),
     onAxes(({ padding }) => ({ kernel: 2, padding: padding > 0 ? Math.max(2, padding) : 0 })),
+    // With a result as large.
+    onAxes(({ padding }) => ({ kernel: 3, dilation: 1, padding: padding + 1 })),
   ],
   // Copies of the kernel that do not touch each other, or that have but one element.
   overlap: [
@@ -246,7 +248,9 @@ const otherwise: Readonly<Record<string, readonly ((layer: RawLayer) => RawLayer
   ],
   // An output_padding needs one of them.
   stride: [exchanged],
+  'stride > 2': [exchanged],
   dilation: [exchanged],
+  'dilation > 2': [exchanged],
   'unlike axes': [
     (layer) => {
       const most = (name: keyof RawAxis) => Math.max(...layer.axes.map((axis) => axis[name]));

@@ -58,6 +58,24 @@ const telling: [string, Case][] = [
       inputs: { input: { dtype: 'int32', shape: [3], data: { kind: 'inline', values: [1, 2, 3] } } },
     },
   ],
+  [
+    'pad of a float32 with a value that no int64 holds, though JSON writes it as an integer',
+    {
+      schema: caseSchema,
+      op: 'pad',
+      params: { pad: [0, 0], value: 60090726570482630000 },
+      inputs: { input: { dtype: 'float32', shape: [1], data: { kind: 'inline', values: [0] } } },
+    },
+  ],
+  [
+    'pad of an int32 with such a value',
+    {
+      schema: caseSchema,
+      op: 'pad',
+      params: { pad: [0, 0], value: 60090726570482630000 },
+      inputs: { input: { dtype: 'int32', shape: [3], data: { kind: 'inline', values: [1, 2, 3] } } },
+    },
+  ],
   ['pad, reflected', testCase('pad', { pad: [2, 1, 1, 3], mode: 'reflect' }, [2, 3, 4, 5])],
 ];
 

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { pythonPath, root, venvPython } from '../../scripts/setup.mjs';
 import { UsageError } from '../core/errors.ts';
+import type { Tensor } from '../core/tensor.ts';
 import { nativeFeatures } from '../lowering/native.ts';
 import { type Call, normalSpec } from '../operators/call.ts';
 import type { Launch } from '../processes/channel.ts';
@@ -95,6 +96,23 @@ function nativeOnGpu(backend: BuiltIn): BuiltIn {
   return { ...backend, features: (call) => [...features!(call), ...(manyAxes(call) ? ['five axes or more'] : [])] };
 }
 
+function largest({ data }: Tensor): number {
+  let most = 0;
+  for (const value of data) most = Math.max(most, Math.abs(value));
+  return most;
+}
+
+/** Its sums over a channel of its own begin with 1e-15: calls are apart whose every term is so small that this does not go unnoticed. */
+function onWebGL(backend: BuiltIn): BuiltIn {
+  const hasTinyTerms = ({ refusal, tensors: { input, weight } }: Call) => {
+    if (refusal !== null || weight === undefined) return false;
+    const term = largest(input) * largest(weight);
+    return term > 0 && term < 1e-14;
+  };
+  const own = (call: Call) => backend.features?.(call) ?? [];
+  return { ...backend, features: (call) => [...own(call), ...(hasTinyTerms(call) ? ['terms below 1e-14'] : [])] };
+}
+
 /** The set-up steps that the oracle needs. */
 export const oracleNeeds: readonly string[] = ['torch'];
 
@@ -104,7 +122,7 @@ export const builtIns: readonly BuiltIn[] = [
   javascript('tfjs-cpu', 'TensorFlow.js, plain JavaScript kernels, padding made explicit'),
   javascript('tfjs-wasm', 'TensorFlow.js, WebAssembly kernels, padding made explicit'),
   quietTensorflow(javascript('tfjs-node', 'TensorFlow.js on libtensorflow, padding made explicit', ['tfjs-node'])),
-  browser(javascript('tfjs-webgl', 'TensorFlow.js on WebGL in headless Chromium, padding made explicit')),
+  onWebGL(browser(javascript('tfjs-webgl', 'TensorFlow.js on WebGL in headless Chromium, padding made explicit'))),
   browser(javascript('tfjs-webgpu', 'TensorFlow.js on WebGPU in headless Chromium, padding made explicit')),
   javascript('tfjs-cpu-padded', 'as tfjs-cpu, transposed convolution by padding the input'),
   native(javascript('tfjs-cpu-native', "as tfjs-cpu, with tfjs's own padding arguments")),
@@ -112,7 +130,7 @@ export const builtIns: readonly BuiltIn[] = [
   native(
     quietTensorflow(javascript('tfjs-node-native', "as tfjs-node, with tfjs's own padding arguments", ['tfjs-node'])),
   ),
-  nativeOnGpu(browser(javascript('tfjs-webgl-native', "as tfjs-webgl, with tfjs's own padding arguments"))),
+  onWebGL(nativeOnGpu(browser(javascript('tfjs-webgl-native', "as tfjs-webgl, with tfjs's own padding arguments")))),
   nativeOnGpu(browser(javascript('tfjs-webgpu-native', "as tfjs-webgpu, with tfjs's own padding arguments"))),
   tensorflow('tensorflow', "TensorFlow's Python, tf.nn with padding made explicit, its own kernels", false),
   onOneDNN(tensorflow('tensorflow-onednn', "as tensorflow, with oneDNN's kernels", true)),

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { caseOf } from '../campaign/plan.ts';
-import { mapInputs } from '../core/case.ts';
+import { type Case, caseSchema, mapInputs, type Params } from '../core/case.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { nativeFeatures } from '../lowering/native.ts';
 import { backendTensors, type Call, normalSpec, prepare } from '../operators/call.ts';
@@ -68,6 +68,33 @@ describe.each(operators)('$name', (operator) => {
     for (const call of calls) await run(call).catch(() => {});
     expect(tf.memory().numTensors).toBe(before);
   });
+});
+
+/** Axes of a case, its parameters, the length of every axis of its input and of its weight, and output channels. */
+test.each<[string, number, Params, number, number, number]>([
+  ["as 'valid'", 1, {}, 1, 1, 1],
+  ['as a number', 1, {}, 1, 1, 2],
+  ['as rows', 2, { padding: 1 }, 3, 3, 2],
+  ["as 'same', with zeros around first", 2, { padding: 2 }, 3, 3, 3],
+  ["as 'same', with zeros around first, over three axes", 3, { padding: 2 }, 3, 3, 1],
+  ["as 'same', cropped first", 3, { stride: 2 }, 5, 2, 2],
+  ["depthwise, as 'same'", 1, { groups: 2 }, 3, 3, 4],
+])('a batch of none comes out empty: %s', async (_, axes, params, length, kernel, outChannels) => {
+  const of = (channels: number[], size: number) => ({
+    dtype: 'float32' as const,
+    shape: [...channels, ...new Array<number>(axes).fill(size)],
+    data: { kind: 'seeded' as const, values: 'lattice' as const, seed: 1 },
+  });
+  const inChannels = params.groups === undefined ? 1 : 2;
+  const call = prepare({
+    schema: caseSchema,
+    op: `conv${axes}d` as Case['op'],
+    params,
+    inputs: { input: of([0, inChannels], length), weight: of([outChannels, 1], kernel) },
+  });
+  expect(supported(call)).toBe(true);
+  const { shape, data } = await run(call);
+  expect({ shape, data: [...data] }).toEqual({ shape: call.operator.outputShape(call.spec), data: [] });
 });
 
 test('a runtime is started afresh after a refusal and after a wrong shape, and only then', async () => {
