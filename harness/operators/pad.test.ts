@@ -199,3 +199,16 @@ test('a value may be any that JSON lacks', async () => {
     expect([...outcome.output.data]).toStrictEqual([Number(value), 5]);
   }
 });
+
+test('without pads and crops, a call keeps those that it has: it needs one of them', () => {
+  const spec: Spec = {
+    params: { pad: [0, 0, -1, 2], mode: 'constant', value: 1 },
+    shapes: { input: [3, 3] },
+    dtypes: { input: 'float32' },
+  };
+  const pads = (features: readonly string[]) =>
+    operator.without(spec, features).map(({ params }) => String(params.pad));
+  expect(new Set(pads(['pad', 'crop']))).toEqual(new Set(['0,0,-1,2']));
+  expect(new Set(pads(['pad']))).toEqual(new Set(['0,0,-1,0']));
+  expect(new Set(pads(['crop']))).toEqual(new Set(['0,0,0,2']));
+});

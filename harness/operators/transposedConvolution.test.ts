@@ -201,3 +201,29 @@ describe('among a thousand draws there are', () => {
   ];
   test.each(wanted)('%s', (_, is) => expect(specs.map(sizesOf).filter(is).length).toBeGreaterThan(0));
 });
+
+describe('a call without features', () => {
+  const featuresOf = (specs: readonly Spec[]) => new Set(specs.map((spec) => operator.features(spec).join()));
+
+  test('keeps an output_padding by what allows it: a stride, or a dilation', () => {
+    const spec = specOf({ stride: 3, output_padding: 2, dilation: 2 });
+    const specs = operator.without(spec, ['stride', 'stride > 2', 'dilation', 'kernel', 'kernel > 2']);
+    expect(
+      new Set(specs.map(({ params }) => JSON.stringify([params.stride, params.dilation, params.output_padding]))),
+    ).toEqual(new Set(['[3,1,2]', '[1,3,2]']));
+  });
+
+  test('keeps the kernel that a dilation shows in', () => {
+    const specs = operator.without(specOf({ dilation: 2 }), ['kernel', 'kernel > 2']);
+    expect(featuresOf(specs)).toEqual(featuresOf([specOf({ dilation: 2 })]));
+    const plain = operator.without(specOf({ dilation: 2 }), ['kernel', 'kernel > 2', 'dilation']);
+    expect(plain.every((one) => one.shapes.weight!.at(-1) === 1)).toBe(true);
+  });
+});
+
+test('may be otherwise than pointwise with a result as large', () => {
+  const spec = specOf({}, { weight: [2, 2, 1] });
+  expect(operator.features(spec)).toContain('pointwise');
+  const others = operator.otherwise(spec, 'pointwise').filter(({ params }) => params.padding === 1);
+  expect(others.map((one) => operator.outputShape(one))).toContainEqual(operator.outputShape(spec));
+});
