@@ -1,7 +1,7 @@
 import { isDeath, type MismatchKind } from '../core/verdict.ts';
 import type { Call } from '../operators/call.ts';
 import type { Request } from '../processes/runner.ts';
-import { isLack } from '../semantics/semantics.ts';
+import { withoutLacks } from '../semantics/semantics.ts';
 import { type Counterexample, counterexampleSchema, elementsOf, originOf } from '../store/counterexample.ts';
 import { type KnownIssue, recognise } from '../store/knownIssues.ts';
 import type { Store } from '../store/store.ts';
@@ -11,6 +11,7 @@ import {
   explanations,
   type Failing,
   hangsOnValues,
+  type Known,
   type Likeness,
   likenessOf,
   neededFeatures,
@@ -176,7 +177,7 @@ export class Findings {
     const lock = lockOf(call, contender.name, mismatch);
     const all = (failure: Failure) => featuresOf(failure.call, contender.name, failure.mismatch);
     // Where it cannot be seen what it needs, it needs what it has.
-    const had = (failure: Failure) => all(failure).filter((feature) => !isLack(feature));
+    const had = (failure: Failure) => withoutLacks(all(failure));
     const raw = this.#counterexample(drawn, contender, asItStands, had(asItStands), false);
     if (isLeaving) return this.#note(contender, raw, asItStands, had(asItStands));
     onShrink(`what ${contender.name} does in ${call.case.op} (${mismatch.kind})`);
@@ -192,7 +193,7 @@ export class Findings {
     });
     const { kind } = smallest.mismatch;
     const isQuick = isRepeatable(kind) && smallest.before.length === 0;
-    const failsAnew = async (calls: readonly Call[], known: readonly Finding[]) => {
+    const failsAnew = async (calls: readonly Call[], known: readonly Known[]) => {
       const asked = calls.map((one) => [one, ...explanations(one, known)]);
       const results = await this.#run(asked.flat(), contender, lock);
       return asked.some((some) => {

@@ -1,7 +1,7 @@
 import { type Case, type InputName, inputNames } from '../core/case.ts';
 import { type Call, prepare } from '../operators/call.ts';
 import type { Operator } from '../operators/operator.ts';
-import { isLack, type Spec } from '../semantics/semantics.ts';
+import { isLack, type Spec, withoutLacks } from '../semantics/semantics.ts';
 import { spelledOut } from './plan.ts';
 import { featuresOf, isMoreThan, isOfValues, type Mismatch } from './signature.ts';
 
@@ -21,11 +21,11 @@ export interface Failing {
  * The features that a smallest case needs: all, but those that it has because it is small. `failsAnew`: whether one of some calls fails
  * in the same way for another reason than some bugs that are known.
  */
-export async function neededFeatures<K extends Known>(
+export async function neededFeatures(
   call: Call,
   features: readonly string[],
-  known: readonly K[],
-  failsAnew: (some: readonly Call[], others: readonly K[]) => Promise<boolean>,
+  known: readonly Known[],
+  failsAnew: (some: readonly Call[], others: readonly Known[]) => Promise<boolean>,
 ): Promise<string[]> {
   if (call.refusal !== null) return [...features];
   const { operator, spec } = call;
@@ -44,8 +44,8 @@ export async function neededFeatures<K extends Known>(
 
 /** Whether the first has fewer features that say what it has. */
 export function isPlainer(operator: Operator, one: Spec, other: Spec): boolean {
-  const [few, many] = [one, other].map((spec) => operator.features(spec).filter((feature) => !isLack(feature)));
-  return few!.length < many!.length;
+  const count = (spec: Spec) => withoutLacks(operator.features(spec)).length;
+  return count(one) < count(other);
 }
 
 /** A bug that has been found, by the features that its smallest case needs. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { builtIns } from '../backends/index.ts';
 import type { Verdict } from '../core/verdict.ts';
 import type { Call } from '../operators/call.ts';
-import { isLack } from '../semantics/semantics.ts';
+import { withoutLacks } from '../semantics/semantics.ts';
 
 export type Mismatch = Extract<Verdict, { verdict: 'mismatch' }>;
 
@@ -79,7 +79,7 @@ export function signatureOf(
   backend: string,
   mismatch: Mismatch,
   needsHistory: boolean,
-  features: readonly string[] = featuresOf(call, backend, mismatch).filter((feature) => !isLack(feature)),
+  features: readonly string[] = withoutLacks(featuresOf(call, backend, mismatch)),
 ): string {
   const all = [...telling(features), ...(needsHistory ? ['history'] : [])];
   return `${call.case.op}/${backend}/${mismatch.kind}/${all.length === 0 ? 'plain' : all.join('+')}`;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { telling } from '../campaign/signature.ts';
-import { isLack, refusalOf, type Spec } from '../semantics/semantics.ts';
+import { refusalOf, type Spec, withoutLacks } from '../semantics/semantics.ts';
 import { isOperator, operatorOf, operators } from './index.ts';
 import type { Operator } from './operator.ts';
 
@@ -150,7 +150,7 @@ describe.each(operators.map((operator) => [operator.name, operator] as const))('
     return fc.check<[Spec]>(property, { ...start, numRuns: 1 }).counterexample![0];
   }
 
-  const tellingFeatures = (spec: Spec) => telling(operator.features(spec).filter((feature) => !isLack(feature)));
+  const tellingFeatures = (spec: Spec) => telling(withoutLacks(operator.features(spec)));
 
   test('the smallest call of all is the plainest, and it has no features', () => {
     const smallest = minimum(() => true, { seed: 1, path: '99' });

@@ -139,9 +139,10 @@ export const pad: ForwardOperator = {
     return alone.flatMap((one) => {
       const less = features.reduce((left, feature) => paddingWithout[feature]?.(left) ?? left, one);
       const isPadded = less.axes.some(({ before, after }) => before !== 0 || after !== 0);
+      if (isPadded) return alike(less);
       // What shows in pads as in crops needs one of them.
-      const kept = less.axes.map((axis, i) => ({ ...axis, before: one.axes[i]!.before, after: one.axes[i]!.after }));
-      return alike(isPadded ? less : { ...less, axes: kept });
+      const axes = less.axes.map((axis, i) => ({ ...axis, before: one.axes[i]!.before, after: one.axes[i]!.after }));
+      return alike({ ...less, axes });
     });
   },
   otherwise: (spec, feature) => {

@@ -119,3 +119,8 @@ export function isLack(feature: string): boolean {
   // Without gaps between the copies of a kernel they overlap.
   return ['a single channel', 'pointwise', 'overlap'].includes(feature);
 }
+
+/** Those features that say what a call has. */
+export function withoutLacks(features: readonly string[]): string[] {
+  return features.filter((feature) => !isLack(feature));
+}
