@@ -65,6 +65,7 @@ describe('of two bugs in one operator', () => {
       ['bias', 'groups+channels'],
     ],
     ['conv_transpose1d', 'the rest of a row beyond eights left to zero', 'bias forgotten', ['bias', 'plain']],
+    ['conv1d', 'dilation ignored', 'the last element left to zero', ['kernel+dilation', 'plain']],
     ['conv_transpose2d', 'padding cropped less by one', 'the first bias for all channels', ['bias', 'padding']],
     [
       'pad',

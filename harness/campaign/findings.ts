@@ -25,8 +25,8 @@ import type { Failure } from './trial.ts';
 const grace_ms = 1000;
 
 /** Failures of a backend are held against what is known by runs for this share of the time, beyond so much; then by their features. */
-const likenessShare = 0.25;
-const likenessLeast_ms = 20_000;
+const likenessShare = 0.5;
+const likenessLeast_ms = 120_000;
 
 /** A bug: what is saved of it, and how often it was seen. */
 export interface Finding {
@@ -194,12 +194,15 @@ export class Findings {
     const { kind } = smallest.mismatch;
     const isQuick = isRepeatable(kind) && smallest.before.length === 0;
     const failsAnew = async (calls: readonly Call[], known: readonly Known[]) => {
-      const asked = calls.map((one) => [one, ...explanations(one, known)]);
-      const results = await this.#run(asked.flat(), contender, lock);
-      return asked.some((some) => {
-        const [own, ...others] = results.splice(0, some.length);
-        return own !== null && others.every((one) => one === null);
+      const asked = calls.map((one) => ({ one, others: explanations(one, known) }));
+      const all = asked.flatMap(({ one, others }) => [one, ...others.flatMap((other) => other.calls)]);
+      const results = await this.#run(all, contender, lock);
+      const anew = asked.map(({ others }) => {
+        const own = results.shift() ?? null;
+        const explained = others.map((other) => ({ other, its: results.splice(0, other.calls.length) }));
+        return own !== null && !explained.some(({ other, its }) => other.explains(own, its));
       });
+      return anew.includes(true);
     };
     const features = isQuick
       ? await neededFeatures(smallest.call, all(smallest), this.#lockedBy(lock), failsAnew)

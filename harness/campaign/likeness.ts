@@ -1,4 +1,5 @@
 import { type Case, type InputName, inputNames } from '../core/case.ts';
+import type { End } from '../core/verdict.ts';
 import { type Call, prepare } from '../operators/call.ts';
 import type { Operator } from '../operators/operator.ts';
 import { isLack, type Spec, withoutLacks } from '../semantics/semantics.ts';
@@ -62,6 +63,16 @@ export interface Likeness<K> {
 /** What cases come to on the same backend; null where one agrees, or fails with another lock. */
 export type RunAll = (calls: readonly Call[]) => Promise<(Mismatch | null)[]>;
 
+/** Whether failures that are all wrong at an end of an axis are unlike one that is wrong beside it. */
+function isElsewhere(own: Mismatch, others: readonly Mismatch[]): boolean {
+  const { culprit, shape } = own;
+  if (culprit === null || shape === null) return false;
+  const has = (one: Mismatch, { axis, end }: End) =>
+    one.culprit?.ends.some((other) => other.axis === axis && other.end === end) ?? false;
+  const common = (others[0]?.culprit?.ends ?? []).filter((end) => others.every((one) => has(one, end)));
+  return common.some((end) => (shape.at(end.axis) ?? 1) > 1 && !has(own, end));
+}
+
 /** Small integers may hide a mistake: what is said to pass has passed with so many data. */
 const tries = 3;
 /** So often a failure that is left when something has been taken away is looked at in the same way. */
@@ -111,16 +122,27 @@ function bare(call: Call, known: Known): Call[] {
   return call.operator.without(call.spec, rest).flatMap((spec) => withLayer(call, spec, !hangsOnValues(known)));
 }
 
-/**
- * The calls that fail where one of the known bugs is why a call would fail: to be left alone by a search for another one. Of bugs that
- * do not hang on values; one call for each, as a search asks often.
- */
-export function explanations(call: Call, known: readonly Known[]): Call[] {
+/** Calls that are run to see whether a known bug is why another one fails, and what their results say of that. */
+export interface Explanation {
+  calls: readonly Call[];
+  explains(own: Mismatch, results: readonly (Mismatch | null)[]): boolean;
+}
+
+/** Whether a bug is why a call fails as it does, by what the call comes to with only what that bug needs. */
+function explains({ features }: Known, own: Mismatch, results: readonly (Mismatch | null)[]): boolean {
+  const wrong = results.filter((one) => one !== null);
+  // What needs nothing fails beside every other bug: there it counts where the results are wrong.
+  return wrong.length > 0 && !(features.length === 0 && isElsewhere(own, wrong));
+}
+
+/** How a search for another bug sees what it has to leave alone: by known bugs that do not hang on values; few calls, as it asks often. */
+export function explanations(call: Call, known: readonly Known[]): Explanation[] {
   if (call.refusal !== null) return [];
   const plain = known.filter((one) => !hangsOnValues(one));
-  return candidatesOf(['refuses', ...call.operator.features(call.spec)], plain).flatMap((one) =>
-    bare(call, one).slice(0, 1),
-  );
+  return candidatesOf(['refuses', ...call.operator.features(call.spec)], plain).map((one) => ({
+    calls: bare(call, one).slice(0, one.features.length === 0 ? tries : 1),
+    explains: (own, results) => explains(one, own, results),
+  }));
 }
 
 /** The call without one thing that a bug needs, for each of them; where that is how large something is, also without it at all. */
@@ -167,13 +189,22 @@ export async function likenessOf<K extends Known>(
   for (const [i, wrong] of (await run(calls)).entries()) {
     if (wrong !== null) results.set(keyOf(calls[i]!), { call: calls[i]!, mismatch: wrong });
   }
+  const resultOf = (one: Call) => results.get(keyOf(one));
   /** The first that fails. */
-  const failureOf = (some: readonly Call[]) =>
-    some.map((one) => results.get(keyOf(one))).find((one) => one !== undefined);
+  const failureOf = (some: readonly Call[]) => some.map(resultOf).find((one) => one !== undefined);
 
-  const explaining = tests.filter((test) => failureOf(test.bare) !== undefined);
-  const lefts = (test: (typeof tests)[number]) =>
-    test.less.filter((some) => keyOf(some[0]!) !== keyOf(call)).flatMap((some) => failureOf(some) ?? []);
+  const wrongOf = ({ bare }: (typeof tests)[number]) => bare.map((one) => resultOf(one)?.mismatch ?? null);
+  const explaining = tests.filter((test) => explains(test.candidate, mismatch, wrongOf(test)));
+  const lesses = (test: (typeof tests)[number]) => test.less.filter((some) => keyOf(some[0]!) !== keyOf(call));
+  const lefts = (test: (typeof tests)[number]) => lesses(test).flatMap((some) => failureOf(some) ?? []);
+  /** How unlike the case a bug that is in it is: by where results are wrong, and by the share of calls that fail without what it needs. */
+  const distanceTo = (test: (typeof tests)[number]) => {
+    const all = lesses(test).flat();
+    const share = all.filter((one) => resultOf(one) !== undefined).length / Math.max(1, all.length);
+    const wrong = wrongOf(test).filter((one) => one !== null);
+    return isElsewhere(mismatch, wrong) ? 1 + share : share;
+  };
+  explaining.sort((one, other) => distanceTo(one) - distanceTo(other));
   const alone = explaining.find((test) => lefts(test).length === 0);
   if (alone !== undefined) return { known: alone.candidate, behind: null };
   // It fails without something that is needed: there is another bug in it, perhaps one that is known.

@@ -5,6 +5,7 @@ import type { Outcome } from '../core/outcome.ts';
 import { isDeath } from '../core/verdict.ts';
 import { type Call, prepare } from '../operators/call.ts';
 import { type Request, Runner, runFresh } from '../processes/runner.ts';
+import type { Explanation } from './likeness.ts';
 import type { Oracle } from './oracle.ts';
 import { type Contender, historyFor, isRequest, requestFor, unanswered } from './session.ts';
 import { lockOf, type Mismatch } from './signature.ts';
@@ -53,8 +54,8 @@ export async function outcomesAlone(
 /** Which candidates count as the same failure, beyond those that fail with its lock. */
 export interface Which {
   accepts?(call: Call): boolean;
-  /** Calls of which none may fail, or the candidate is a case of something else that is known. */
-  explanations?(call: Call): Call[];
+  /** Known bugs: where one of them explains a candidate, it is a case of that. */
+  explanations?(call: Call): readonly Explanation[];
 }
 
 /** Runs candidates against one backend, to see whether they fail as a given failure does. */
@@ -63,7 +64,7 @@ export class Trial {
   readonly #oracle: Oracle;
   readonly #lock: string;
   readonly #accepts: (call: Call) => boolean;
-  readonly #explanations: (call: Call) => Call[];
+  readonly #explanations: (call: Call) => readonly Explanation[];
   /** Two runs of a case differ. */
   readonly #isUnsteady: boolean;
   readonly #timeout_ms: number;
@@ -99,10 +100,19 @@ export class Trial {
     return Promise.all(
       candidates.map(async (candidate) => {
         const call = prepare(candidate);
-        const [failure, ...explained] = await Promise.all(
-          [call, ...this.#explanations(call)].map((one) => this.#inShared(one)),
-        );
-        return explained.some((one) => one !== null) ? null : failure!;
+        const others = this.#explanations(call);
+        const [failure, ...results] = await Promise.all([
+          this.#inShared(call),
+          ...others.map(({ calls }) => Promise.all(calls.map((one) => this.#inShared(one)))),
+        ]);
+        const isExplained = (own: Mismatch) =>
+          others.some((other, i) =>
+            other.explains(
+              own,
+              results[i]!.map((one) => one?.mismatch ?? null),
+            ),
+          );
+        return failure === null || isExplained(failure.mismatch) ? null : failure;
       }),
     );
   }

@@ -113,6 +113,21 @@ describe('fractions', () => {
   });
 });
 
+describe('a mismatch says at which end of an axis all errors lie', () => {
+  const call = callOf([1, 2, 3], [1]);
+  test.each<[string, number[], object[]]>([
+    ['the last', [1, 2, 0], [{ axis: -1, end: 'last' }]],
+    ['the first', [0, 2, 3], [{ axis: -1, end: 'first' }]],
+    ['between', [1, 0, 3], []],
+    ['both', [0, 2, 0], []],
+  ])('%s', (_, values, ends) => {
+    expect(verdictOf(call, values)).toMatchObject({ verdict: 'mismatch', culprit: { ends } });
+  });
+  test('an axis of one element has none', () => {
+    expect(verdictOf(callOf([1], [1]), [0])).toMatchObject({ verdict: 'mismatch', culprit: { ends: [] } });
+  });
+});
+
 describe('NaN and infinities', () => {
   const values = {
     NaN: Number.NaN,

@@ -1,7 +1,7 @@
 import { toJsonNumber } from '../core/json.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { indexOf, sameShape, type Tensor } from '../core/tensor.ts';
-import type { Culprit, MismatchKind, Verdict } from '../core/verdict.ts';
+import type { Culprit, End, MismatchKind, Verdict } from '../core/verdict.ts';
 import { type Call, withoutAddedBatch } from '../operators/call.ts';
 import { type Allowance, Allowances, type Arithmetic } from './allowance.ts';
 
@@ -101,11 +101,23 @@ function emptinessOf(call: Call, want: Tensor, compared: number): string | null 
   return rounding.taps(call.spec).every((taps) => taps === 0) ? 'every tap lies in the padding' : null;
 }
 
+/** The ends of axes at which all of some elements lie, given by their flat indices. */
+function endsOf(elements: readonly number[], shape: readonly number[]): End[] {
+  const indices = elements.map((at) => indexOf(at, shape));
+  return shape.flatMap((size, axis) => {
+    if (size === 1) return [];
+    const isAllAt = (place: number) => indices.every((index) => index[axis] === place);
+    const ends = [...(isAllAt(0) ? ['first' as const] : []), ...(isAllAt(size - 1) ? ['last' as const] : [])];
+    return ends.map((end) => ({ axis: axis - shape.length, end }));
+  });
+}
+
 function compareValues(call: Call, want: Tensor, got: Tensor, arithmetic: Arithmetic): Verdict {
   const { rounding } = call.operator;
   const copied = rounding === null;
   let allowances: Allowances | null = null;
   let culprit: { at: number; difference: number; bound: number; excess: number } | null = null;
+  const wrong: number[] = [];
   let compared = want.data.length;
   for (let at = 0; at < want.data.length; at++) {
     const wanted = want.data[at]!;
@@ -123,6 +135,7 @@ function compareValues(call: Call, want: Tensor, got: Tensor, arithmetic: Arithm
     const difference = Math.abs(given - wanted);
     // A zero of the wrong sign is no distance away, and wrong all the same.
     const off = copied ? Number.POSITIVE_INFINITY : excess(difference, bound);
+    if (off > 1) wrong.push(at);
     if (culprit === null || off > culprit.excess) culprit = { at, difference, bound, excess: off };
   }
   const shape = want.shape;
@@ -135,6 +148,7 @@ function compareValues(call: Call, want: Tensor, got: Tensor, arithmetic: Arithm
     want: want.data[culprit.at]!,
     got: got.data[culprit.at]!,
     allowed: bound,
+    ends: endsOf(wrong, shape),
   };
   const [wanted, given] = [toJsonNumber(at.want), toJsonNumber(at.got)];
   const reason = `at [${at.index.join(', ')}]: wanted ${wanted}, got ${given}, allowed difference ${at.allowed}`;

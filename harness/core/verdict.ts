@@ -16,6 +16,12 @@ export function isDeath({ kind }: { kind: string }): boolean {
   return kind === 'crash' || kind === 'timeout';
 }
 
+/** One end of an axis of more than one element; axes are counted from the last, which is -1. */
+export interface End {
+  axis: number;
+  end: 'first' | 'last';
+}
+
 /** The element that is furthest off, relative to what rounding allows. */
 export interface Culprit {
   index: number[];
@@ -23,6 +29,8 @@ export interface Culprit {
   got: number;
   /** The largest |got − want| that rounding explains. */
   allowed: number;
+  /** Where all elements lie that are wrong: an end of an axis, or of several; none where they lie anywhere, or it isn't known where. */
+  ends: readonly End[];
 }
 
 /** What the comparison of two outcomes of one case gave. */
