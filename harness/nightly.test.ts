@@ -190,7 +190,7 @@ describe('a night', () => {
       /^0 counterexamples in .*store\n2 nights in .*history\.jsonl\nthe report is .*report\.html$/,
     );
     const page = readFileSync(join(folder, 'shards/report/report.html'), 'utf8');
-    expect(page.match(/[\d,]+ cases from batch [^,]*/)?.[0]).toBe('1,000 cases from batch 0 to before 5 of seed 1');
+    expect(page.match(/[\d,]+ cases from batch [^,]*/)?.[0]).toBe('1,000 cases from batch 0 to before 4 of seed 1');
     const nights = readHistory(join(folder, 'shards/report/history.jsonl'));
     expect(nights.map(({ shard }) => shard).sort()).toEqual([
       [1, 2],

@@ -266,3 +266,13 @@ describe('a campaign', () => {
     expect(result.findings.every(({ knownIssue }) => knownIssue === known)).toBe(true);
   });
 });
+
+it('a backend that is left out for its deaths is still looked into: one bug is one finding', async () => {
+  const { result, session } = await hunt('dies-often', 1024, ['conv1d', 'conv2d']);
+  await session.close();
+  expect(result.tallies.get('dies-often')!.benched).toBe(true);
+  expect(result.findings.map(({ counterexample }) => counterexample.signature).sort()).toEqual([
+    'conv1d/dies-often/crash/stride > 2',
+    'conv2d/dies-often/value/groups+bias',
+  ]);
+}, 120_000);

@@ -26,6 +26,8 @@ export interface CampaignOptions {
   shard?: Shard;
   /** The first batch, of which `runs` counts the cases; 0 where it is left out. */
   from?: number;
+  /** The first batch that it runs, where its shard has run some from `from` on. */
+  start?: number;
   /** What is known to fail, and drawn less; nothing where it is left out. */
   knownClasses?: readonly KnownClass[];
   /** The contender that has to be wrong: when it is found is all that is told of it. */
@@ -149,8 +151,8 @@ export class Campaign {
       end_ms: this.#end_ms,
       onShrink: (what) => options.onProgress(this.#progress(`shrinking ${what}`)),
     });
-    const { shard = wholeCampaign, from = 0 } = options;
-    this.#next = shard.index + shard.count * Math.ceil((from - shard.index) / shard.count);
+    const { shard = wholeCampaign, from = 0, start = from } = options;
+    this.#next = shard.index + shard.count * Math.ceil((start - shard.index) / shard.count);
     for (const { name } of options.session.contenders) {
       if (name !== options.canary) this.#tallies.set(name, emptyTally());
     }
@@ -168,6 +170,7 @@ export class Campaign {
     }
     const { next } = this.#progress(null);
     for (const { judged } of this.#underWay.splice(0)) await this.#take(judged);
+    this.#findings.close();
     return { ...this.#progress(null), seed: this.#options.seed, end, failure, next };
   }
 

@@ -1,6 +1,6 @@
 import { isDeath, type MismatchKind } from '../core/verdict.ts';
 import type { Call } from '../operators/call.ts';
-import type { Request } from '../processes/runner.ts';
+import { type Request, Runner } from '../processes/runner.ts';
 import { withoutLacks } from '../semantics/semantics.ts';
 import { type Counterexample, counterexampleSchema, elementsOf, originOf } from '../store/counterexample.ts';
 import { type KnownIssue, recognise } from '../store/knownIssues.ts';
@@ -82,6 +82,8 @@ export class Findings {
   readonly #started_ms = performance.now();
   /** How long failures of each backend were held against what is known. */
   readonly #spent_ms = new Map<Contender, number>();
+  /** Backends that died too often, in a process of their own: what they failed in before is still looked into. */
+  readonly #revived = new Map<Contender, Contender>();
 
   constructor(options: FindingsOptions) {
     this.#options = options;
@@ -89,6 +91,11 @@ export class Findings {
 
   get all(): readonly Finding[] {
     return this.#all;
+  }
+
+  /** Ends the processes that it has started. */
+  close(): void {
+    for (const { runner } of this.#revived.values()) runner.close();
   }
 
   /**
@@ -156,12 +163,23 @@ export class Findings {
 
   /** What calls come to; null where one does not fail with this lock. */
   async #run(calls: readonly Call[], contender: Contender, lock: string): Promise<(Mismatch | null)[]> {
-    const judgements = await Promise.all(calls.map((call) => this.#options.session.judge(call, [contender])));
+    const living = this.#living(contender);
+    const judgements = await Promise.all(calls.map((call) => this.#options.session.judge(call, [living])));
     return judgements.map(([judgement], i) => {
       const verdict = judgement?.verdict;
       const isAlike = verdict?.verdict === 'mismatch' && lockOf(calls[i]!, contender.name, verdict) === lock;
       return isAlike ? verdict : null;
     });
+  }
+
+  #living(contender: Contender): Contender {
+    const { launch, runner } = contender;
+    if (!runner.benched) return contender;
+    const { caseTimeout_ms } = runner.options;
+    const options = { caseTimeout_ms, maxDeaths: Number.POSITIVE_INFINITY, isolate: false };
+    const revived = this.#revived.get(contender) ?? { ...contender, runner: new Runner(launch, options) };
+    this.#revived.set(contender, revived);
+    return revived;
   }
 
   /** Shrinks a drawn case, or what is left of it, and notes what comes of it; as it stands where someone is leaving. */

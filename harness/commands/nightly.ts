@@ -62,8 +62,9 @@ interface Plan {
   ops: readonly OpName[];
   seed: number;
   shard: Shard;
-  /** The first batch that is not known to have run. */
+  /** The first batch that is not known to have run, and the first of its shard that is not. */
   from: number;
+  start: number;
   budget: Budget;
   started: Date;
   /** When it began, on performance.now's clock. */
@@ -94,11 +95,13 @@ export async function nightly(options: NightlyOptions): Promise<number> {
   checkWritable(folder, 'report', '--report');
   const history = readHistory(join(folder, historyName));
   const counterexamples = store.list().map(({ counterexample }) => counterexample);
+  const shard = shardOf(given);
   const plan: Plan = {
     ops: campaignOps(options),
     seed,
-    shard: shardOf(given),
+    shard,
     from: nextBatch(history, seed),
+    start: nextBatch(history, seed, shard),
     budget: budgetOf(options),
     started,
     started_ms,
@@ -126,7 +129,7 @@ export async function nightly(options: NightlyOptions): Promise<number> {
   return withSession(session, { report, format: options.format, seed }, async (opened) => {
     const names = contendersOf(opened).map(({ name }) => name);
     const budget = budgetWords(plan.budget, plan.shard);
-    report.begin(seed, plan.ops, names, `${budget}, from batch ${groupDigits(plan.from)} on`);
+    report.begin(seed, plan.ops, names, `${budget}, from batch ${groupDigits(plan.start)} on`);
     const { index, count } = plan.shard;
     // Each shard has its part of these, too.
     const own = keptFor(opened, counterexamples, plan.knownIssues).filter((_, i) => i % count === index);
@@ -180,8 +183,21 @@ interface Seen {
 }
 
 async function hunt(session: Session, plan: Plan, seen: Seen, report: Report): Promise<CampaignResult> {
-  const { ops, seed, shard, from, budget, started_ms, store, saved, knownIssues, counterexamples, signal, format } =
-    plan;
+  const {
+    ops,
+    seed,
+    shard,
+    from,
+    start,
+    budget,
+    started_ms,
+    store,
+    saved,
+    knownIssues,
+    counterexamples,
+    signal,
+    format,
+  } = plan;
   const { runs, time_ms } = budget;
   const left_ms = time_ms === null ? null : Math.max(1, time_ms - writing_ms - (performance.now() - started_ms));
   const hunt_ms = performance.now();
@@ -197,6 +213,7 @@ async function hunt(session: Session, plan: Plan, seen: Seen, report: Report): P
       seed,
       shard,
       from,
+      start,
       runs,
       time_ms: left_ms,
       knownClasses: knownClasses(
@@ -300,7 +317,7 @@ function nightOf(
     seconds: (performance.now() - plan.started_ms) / 1000,
     seed: plan.seed,
     shard: [plan.shard.index + 1, plan.shard.count],
-    from: plan.from,
+    from: plan.start,
     next,
     cases,
     canary: found,

@@ -80,7 +80,7 @@ export function seedOf({ seed }: { seed?: string }): number {
 /** A shard as `2/5`, the second of five. Throws UsageError. */
 export function shardOf({ shard, seed }: { shard?: string; seed?: string }): Shard {
   if (shard === undefined) return wholeCampaign;
-  const parsed = /^(\d+)\/(\d+)$/.exec(shard.trim());
+  const parsed = /^([1-9]\d*)\/([1-9]\d*)$/.exec(shard);
   const [index, count] = [Number(parsed?.[1]) - 1, Number(parsed?.[2])];
   if (parsed === null || index < 0 || index >= count || !Number.isSafeInteger(count)) {
     throw new UsageError(`--shard must be which one of how many, such as 2/5: got "${shard}"`);

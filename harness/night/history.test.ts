@@ -42,17 +42,26 @@ describe('a history', () => {
 });
 
 describe('the next night', () => {
-  test('begins behind all that was handed out with its seed, whichever shard had it', () => {
+  test('begins with the first batch that has not run, each shard with its own', () => {
     const history = [
       night({ shard: [1, 3], next: 12 }),
       night({ shard: [2, 3], next: 19 }),
       night({ shard: [3, 3], next: 14 }),
       night({ seed: 2, next: 70 }),
     ];
-    expect(nextBatch(history, 1)).toBe(19);
+    expect(nextBatch(history, 1)).toBe(12);
+    expect([0, 1, 2].map((index) => nextBatch(history, 1, { index, count: 3 }))).toEqual([12, 19, 14]);
+    // 13, 16 and 10 of the second shard have run, 12 and 14 have not.
+    expect([0, 1].map((index) => nextBatch(history, 1, { index, count: 2 }))).toEqual([12, 15]);
     expect(nextBatch(history, 2)).toBe(70);
     expect(nextBatch(history, 3)).toBe(0);
+    expect(nextBatch(history, 3, { index: 1, count: 2 })).toBe(1);
   });
+});
+
+test('what ran in nights that are forgotten does not run again', () => {
+  expect(nextBatch([night({ from: 500, next: 512 })], 1)).toBe(512);
+  expect(nextBatch([night({ from: 500, next: 512 })], 1, { index: 1, count: 3 })).toBe(514);
 });
 
 describe('the last standing of a kept failure', () => {

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { type Shard, wholeCampaign } from '../campaign/campaign.ts';
 import { UsageError } from '../core/errors.ts';
 import { writeAtomically } from '../store/atomic.ts';
 
@@ -55,8 +56,18 @@ export type Standing = Night['saved'][number]['standing'];
 /** The nights in a file, oldest first: a JSON object a line. None where there is no file. Throws UsageError on a bad one. */
 export function readHistory(file: string): Night[] {
   if (!existsSync(file)) return [];
-  const lines = readFileSync(file, 'utf8').split('\n');
+  const lines = textOf(file).split('\n');
   return lines.flatMap((line, i) => (line.trim() === '' ? [] : [nightOf(line, `${file}, line ${i + 1}`)]));
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(
+      `${file} cannot be read (${(error as NodeJS.ErrnoException).code}): move it away to begin anew`,
+    );
+  }
 }
 
 function nightOf(line: string, where: string): Night {
@@ -79,11 +90,19 @@ export function writeHistory(file: string, nights: readonly Night[]): void {
 }
 
 /**
- * Where the next night with this seed begins: behind all batches that were handed out, whichever shard they were of. Shards of one
- * night that see the same history agree on it.
+ * Where the next night with this seed begins: with the first batch, or the first of a shard's, that is not known to have run. Of nights
+ * that are no longer remembered, all that ran is before what is.
  */
-export function nextBatch(history: readonly Night[], seed: number): number {
-  return Math.max(0, ...history.filter((one) => one.seed === seed).map(({ next }) => next));
+export function nextBatch(history: readonly Night[], seed: number, { index, count }: Shard = wholeCampaign): number {
+  const nights = history.filter((one) => one.seed === seed);
+  const floor = Math.min(...nights.map(({ from }) => from));
+  const hasRun = (batch: number) =>
+    batch < floor ||
+    nights.some(({ shard: [own, of], from, next }) => from <= batch && batch < next && batch % of === own - 1);
+  if (nights.length === 0) return index;
+  let batch = index;
+  while (hasRun(batch)) batch += count;
+  return batch;
 }
 
 /** What a saved failure came to the last time that it was run. */

@@ -82,7 +82,7 @@ describe('a whole night', () => {
       cases: 150,
       canary: 7,
       from: 0,
-      next: 7,
+      next: 4,
       exit: 1,
       fresh: ['b'],
       old: ['a'],

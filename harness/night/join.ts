@@ -64,7 +64,8 @@ function nightOf(nights: readonly Night[]): Night {
     seconds: Math.max(...nights.map(({ seconds }) => seconds)),
     shard: [1, 1],
     from: Math.min(...nights.map(({ from }) => from)),
-    next: Math.max(...nights.map(({ next }) => next)),
+    // The batches before have run, whichever of the parts' they were.
+    next: Math.min(...nights.map(({ next }) => next)),
     cases: nights.reduce((sum, { cases }) => sum + cases, 0),
     canary: canaries.length < nights.length ? null : Math.max(...canaries),
     backends: [...backends.values()],
