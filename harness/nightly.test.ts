@@ -41,7 +41,8 @@ async function nightly(...args: string[]): Promise<Ran> {
     stdin: 'ignore',
     timeout: 100_000,
   });
-  const history = readHistory(join(folder, 'report/history.jsonl'));
+  const report = args.includes('--report') ? args[args.indexOf('--report') + 1]! : 'report';
+  const history = readHistory(join(folder, report, 'history.jsonl'));
   return { exit: exitCode, out: stdout, err: stderr, night: history.at(-1)! };
 }
 
@@ -144,6 +145,60 @@ describe('a backend that is broken, mended, and broken again', () => {
       expect(night.backends.map(({ name }) => name)).toEqual(['last-element', 'reference']);
     }
   });
+});
+
+describe('what a night left unfinished', () => {
+  const store = new Store(join(folder, 'left'));
+  const line = ['--store', 'left', '--report', 'left-report', '--backend', './mine.mjs', '--seed', '5'];
+  const history = join(folder, 'left-report/history.jsonl');
+  const found = () => store.list().find(({ counterexample }) => counterexample.signature === signature)!;
+  let first: Ran;
+
+  beforeAll(async () => {
+    backendIs('last-element');
+    store.checkWritable();
+    first = await nightly(...line, '--runs', '512');
+  }, 60_000);
+
+  test('is shrunk and then deleted, where it was saved as it stood; what comes of it is not new', async () => {
+    expect(first.exit).toBe(1);
+    const { file, counterexample } = found();
+    const large = { ...counterexample.case, inputs: { ...counterexample.case.inputs } };
+    const [channels, ...rest] = large.inputs.weight!.shape as [number, number, number];
+    large.inputs.weight = {
+      dtype: 'float32',
+      shape: [2 * channels, ...rest],
+      data: { kind: 'seeded', values: 'lattice', seed: 1 },
+    };
+    const raw = `${signature}+channels`;
+    store.save({ ...counterexample, case: large, signature: raw, id: idOf(raw), shrunk: false });
+    store.remove(file);
+    const lines = readFileSync(history, 'utf8').replaceAll(signature, raw);
+    writeFileSync(history, lines);
+    const { night } = await nightly(...line, '--runs', '1');
+    expect(night).toMatchObject({ fresh: [], old: [signature], exit: 1 });
+    expect(store.list()).toMatchObject([{ file, counterexample: { signature, shrunk: true } }]);
+  }, 60_000);
+
+  test('is told as new by the next night, where the one that found it was killed', async () => {
+    const nights = readHistory(history);
+    writeFileSync(history, `${JSON.stringify({ ...nights[0]!, exit: null, fresh: [signature] })}\n`);
+    const again = await nightly(...line, '--runs', '1');
+    expect(again.out).toContain('MISMATCH last-element');
+    expect(readHistory(history).at(-1)).toMatchObject({ fresh: [signature], old: [] });
+    await nightly(...line, '--runs', '1');
+    expect(readHistory(history).at(-1)).toMatchObject({ fresh: [] });
+  }, 60_000);
+
+  test('has a line on standard output each night, also where the hunt does not come upon it', async () => {
+    const { exit, out } = await nightly(...line, '--runs', '1', '--format', 'jsonl');
+    expect(exit).toBe(1);
+    const lines = out.split('\n').map((text) => JSON.parse(text) as object);
+    expect(lines).toMatchObject([
+      { schema: 'convdiff/counterexample@1', signature, file: found().file },
+      { schema: 'convdiff/summary@1', counterexamples: 1, exit: 1 },
+    ]);
+  }, 60_000);
 });
 
 describe('a night', () => {

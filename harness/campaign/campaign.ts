@@ -4,7 +4,7 @@ import { HarnessError } from '../core/errors.ts';
 import type { Verdict } from '../core/verdict.ts';
 import { prepare } from '../operators/call.ts';
 import type { KnownIssue } from '../store/knownIssues.ts';
-import type { Store } from '../store/store.ts';
+import type { Saved, Store } from '../store/store.ts';
 import { type DrawnCase, type Finding, Findings } from './findings.ts';
 import { isKnownToFail, type KnownClass } from './known.ts';
 import { batchSize, caseOf, type Draw, drawBatch } from './plan.ts';
@@ -30,6 +30,10 @@ export interface CampaignOptions {
   start?: number;
   /** What is known to fail, and drawn less; nothing where it is left out. */
   knownClasses?: readonly KnownClass[];
+  /** What was saved and is to be looked into before anything is drawn; nothing where it is left out. */
+  again?: readonly Saved[];
+  /** Called with what became of each of these: null where it does not fail here. */
+  onAgain?(saved: Saved, finding: Finding | null): void;
   /** The contender that has to be wrong: when it is found is all that is told of it. */
   canary?: string;
   store: Store;
@@ -162,6 +166,7 @@ export class Campaign {
     let end: CampaignResult['end'];
     let failure: HarnessError | null = null;
     try {
+      await this.#lookAgain();
       end = await this.#batches();
     } catch (error) {
       if (!(error instanceof HarnessError)) throw error;
@@ -172,6 +177,15 @@ export class Campaign {
     for (const { judged } of this.#underWay.splice(0)) await this.#take(judged);
     this.#findings.close();
     return { ...this.#progress(null), seed: this.#options.seed, end, failure, next };
+  }
+
+  async #lookAgain(): Promise<void> {
+    const { again = [], onAgain } = this.#options;
+    for (const saved of again) {
+      const contender = this.#contenders().find(({ name }) => name === saved.counterexample.backend);
+      if (contender === undefined || this.#isOver() !== null) continue;
+      onAgain?.(saved, await this.#findings.lookAgain(saved, contender));
+    }
   }
 
   async #batches(): Promise<CampaignResult['end']> {

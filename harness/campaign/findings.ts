@@ -1,10 +1,10 @@
 import { isDeath, type MismatchKind } from '../core/verdict.ts';
-import type { Call } from '../operators/call.ts';
+import { type Call, prepare } from '../operators/call.ts';
 import { type Request, Runner } from '../processes/runner.ts';
 import { withoutLacks } from '../semantics/semantics.ts';
 import { type Counterexample, counterexampleSchema, elementsOf, originOf } from '../store/counterexample.ts';
 import { type KnownIssue, recognise } from '../store/knownIssues.ts';
-import type { Store } from '../store/store.ts';
+import type { Saved, Store } from '../store/store.ts';
 import { investigate } from './investigate.ts';
 import {
   closest,
@@ -42,12 +42,20 @@ export interface Finding {
   times: number;
 }
 
-/** A drawn case, and where it stands in its campaign. */
-export interface DrawnCase {
+/** A case, and where it stands in the campaign that drew it. */
+interface Subject {
   batch: number;
   index: number;
-  draw: Draw;
+  /** Null where it is from a file, and breaks a rule. */
+  draw: Draw | null;
   call: Call;
+  /** Of its campaign, where that is another one. */
+  seed?: number;
+}
+
+/** A case that this campaign drew. */
+export interface DrawnCase extends Subject {
+  draw: Draw;
 }
 
 export interface FindingsOptions {
@@ -72,6 +80,13 @@ interface Looks {
 /** Whether such a failure can be seen again at once, in the process that runs. */
 function isRepeatable(kind: MismatchKind): boolean {
   return !isDeath({ kind }) && kind !== 'unstable';
+}
+
+/** What a case could have been drawn from, its values of the sort that its input has; null for one that breaks a rule. */
+function drawOf({ refusal, spec, case: { inputs } }: Call): Draw | null {
+  const { data } = inputs.input;
+  const { values, seed } = data.kind === 'seeded' ? data : { values: 'lattice' as const, seed: 1 };
+  return refusal === null ? { spec, values, seed, twist: null } : null;
 }
 
 /** What a campaign has found. */
@@ -108,7 +123,7 @@ export class Findings {
     return finding;
   }
 
-  async #placed(drawn: DrawnCase, judgement: Judgement, mismatch: Mismatch): Promise<Finding | null> {
+  async #placed(drawn: Subject, judgement: Judgement, mismatch: Mismatch): Promise<Finding | null> {
     const { contender } = judgement;
     const failing = { call: drawn.call, mismatch };
     const lock = lockOf(drawn.call, contender.name, mismatch);
@@ -133,21 +148,30 @@ export class Findings {
     return known ?? finding;
   }
 
+  /**
+   * Looks into what an earlier campaign has saved and had no time to shrink, or to tell of. Where it comes to something that has a
+   * file, or needs none, what was saved as it stood is deleted.
+   */
+  async lookAgain({ file, counterexample }: Saved, contender: Contender): Promise<Finding | null> {
+    const { case: testCase, before, shrunk, found } = counterexample;
+    const call = prepare(testCase);
+    const [judgement] = before.length > 0 ? [] : await this.#options.session.judge(call, [contender]);
+    if (judgement?.verdict.verdict !== 'mismatch') return null;
+    const finding = await this.#placed({ ...found, draw: drawOf(call), call }, judgement, judgement.verdict);
+    if (!shrunk && finding?.counterexample.shrunk === true && finding.file !== file) this.#options.store.remove(file);
+    return finding;
+  }
+
   #lockedBy(lock: string): Finding[] {
     return this.#all.filter((finding) => finding.lock === lock);
   }
 
   /** What of all that is known of its lock a failure is a case of. */
-  async #likeness(
-    failing: Failing,
-    { draw }: DrawnCase,
-    contender: Contender,
-    lock: string,
-  ): Promise<Likeness<Finding>> {
+  async #likeness(failing: Failing, { draw }: Subject, contender: Contender, lock: string): Promise<Likeness<Finding>> {
     const known = this.#lockedBy(lock);
     const { kind } = failing.mismatch;
     // A death is not worth a few more, and of what is invalid its rule says all.
-    if (draw.twist !== null || !isRepeatable(kind)) {
+    if (draw?.twist !== null || !isRepeatable(kind)) {
       return { known: closest(failing, contender.name, known), behind: null };
     }
     const spent_ms = this.#spent_ms.get(contender) ?? 0;
@@ -184,7 +208,7 @@ export class Findings {
 
   /** Shrinks a drawn case, or what is left of it, and notes what comes of it; as it stands where someone is leaving. */
   async #shrunk(
-    drawn: DrawnCase,
+    drawn: Subject,
     { contender, before, past }: Judgement,
     { call, mismatch }: Failing,
     isLeaving: boolean,
@@ -203,7 +227,7 @@ export class Findings {
     const smallest = await investigate(asItStands, {
       contender,
       oracle: session.oracle,
-      draw: isWhole ? drawn.draw : { ...drawn.draw, spec: call.spec },
+      draw: isWhole || drawn.draw === null ? drawn.draw : { ...drawn.draw, spec: call.spec },
       past: past().map((request: Request) => request.case),
       signal,
       campaignEnd_ms: end_ms,
@@ -262,7 +286,7 @@ export class Findings {
   }
 
   #counterexample(
-    { batch, index }: DrawnCase,
+    { batch, index, seed: own }: Subject,
     { name, version, source }: Contender,
     { call, mismatch, before }: Failure,
     features: readonly string[],
@@ -283,7 +307,7 @@ export class Findings {
       case: call.case,
       before,
       shrunk,
-      found: { seed, batch, index },
+      found: { seed: own ?? seed, batch, index },
       ...(session.oracle.name === 'pytorch' ? {} : { oracle: session.oracle.name }),
       ...originOf(source, store.folder),
     };

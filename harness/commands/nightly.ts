@@ -9,7 +9,15 @@ import type { Contender, Session } from '../campaign/session.ts';
 import type { OpName } from '../core/case.ts';
 import { evidenceOf, noEvidence, programsFor } from '../night/evidence.ts';
 import { CaseLines, putAway, writeReport } from '../night/folder.ts';
-import { historyName, type Night, nextBatch, nightSchema, readHistory, writeHistory } from '../night/history.ts';
+import {
+  historyName,
+  type Night,
+  nextBatch,
+  nightSchema,
+  readHistory,
+  untoldIn,
+  writeHistory,
+} from '../night/history.ts';
 import { type NightFinding, type NightReport, nightReportSchema } from '../night/nightReport.ts';
 import { Recorder } from '../night/recorder.ts';
 import { keptFor, type Replayed, replayKept } from '../night/saved.ts';
@@ -18,9 +26,8 @@ import type { Programs } from '../report/failure.ts';
 import { annotations, summaryMarkdown } from '../report/github.ts';
 import type { Report } from '../report/report.ts';
 import { groupDigits, plural } from '../report/words.ts';
-import type { Counterexample } from '../store/counterexample.ts';
 import { type KnownIssue, readKnownIssues } from '../store/knownIssues.ts';
-import { checkWritable, type Store } from '../store/store.ts';
+import { checkWritable, type Saved, type Store } from '../store/store.ts';
 import { type Budget, budgetOf, budgetWords, shareOf, tellFailure, verdictOf } from './budget.ts';
 import { atTimes, commandPrefix, leaveSignal, quoted, reportFor, sparingly, withSession } from './context.ts';
 import { type FuzzOptions, replayHint } from './fuzz.ts';
@@ -70,10 +77,10 @@ interface Plan {
   /** When it began, on performance.now's clock. */
   started_ms: number;
   store: Store;
-  /** The signatures that the store has already. */
-  saved: ReadonlySet<string>;
+  /** The signatures that have been told of; what this night makes of what was saved as it stood is added. */
+  saved: Set<string>;
   knownIssues: readonly KnownIssue[];
-  counterexamples: readonly Counterexample[];
+  counterexamples: readonly Saved[];
   history: readonly Night[];
   /** Where the history and the report are. */
   folder: string;
@@ -94,7 +101,8 @@ export async function nightly(options: NightlyOptions): Promise<number> {
   const folder = reportFolderOf(options, cwd);
   checkWritable(folder, 'report', '--report');
   const history = readHistory(join(folder, historyName));
-  const counterexamples = store.list().map(({ counterexample }) => counterexample);
+  const counterexamples = store.list();
+  const untold = untoldIn(history);
   const shard = shardOf(given);
   const plan: Plan = {
     ops: campaignOps(options),
@@ -106,7 +114,7 @@ export async function nightly(options: NightlyOptions): Promise<number> {
     started,
     started_ms,
     store,
-    saved: new Set(counterexamples.map(({ signature }) => signature)),
+    saved: new Set(counterexamples.map(signatureOf).filter((signature) => !untold.has(signature))),
     knownIssues: readKnownIssues(knownIssuesFolder),
     counterexamples,
     history,
@@ -132,7 +140,11 @@ export async function nightly(options: NightlyOptions): Promise<number> {
     report.begin(seed, plan.ops, names, `${budget}, from batch ${groupDigits(plan.start)} on`);
     const { index, count } = plan.shard;
     // Each shard has its part of these, too.
-    const own = keptFor(opened, counterexamples, plan.knownIssues).filter((_, i) => i % count === index);
+    const own = keptFor(
+      opened,
+      counterexamples.map(({ counterexample }) => counterexample),
+      plan.knownIssues,
+    ).filter((_, i) => i % count === index);
     const tell = sparingly(plainEvery_ms);
     const kept = await replayKept(own, {
       session: opened,
@@ -153,6 +165,8 @@ export async function nightly(options: NightlyOptions): Promise<number> {
     return close(result, seen, opened, plan, report);
   });
 }
+
+const signatureOf = ({ counterexample }: Pick<Saved, 'counterexample'>) => counterexample.signature;
 
 /** All but the canary. */
 function contendersOf({ contenders }: Session): Contender[] {
@@ -202,9 +216,10 @@ async function hunt(session: Session, plan: Plan, seen: Seen, report: Report): P
   const left_ms = time_ms === null ? null : Math.max(1, time_ms - writing_ms - (performance.now() - started_ms));
   const hunt_ms = performance.now();
   const lines = new CaseLines(plan.folder);
-  const remember = atTimes(rememberedEvery_ms, (now: Progress) =>
-    writeHistory(join(plan.folder, historyName), [...plan.history, nightOf(now, seen.kept, session, plan, null)]),
-  );
+  const rememberNow = (now: Progress) =>
+    writeHistory(join(plan.folder, historyName), [...plan.history, nightOf(now, seen.kept, session, plan, null)]);
+  const remember = atTimes(rememberedEvery_ms, rememberNow);
+  let last: Progress | null = null;
   let programs_ms = 0;
   try {
     return await new Campaign({
@@ -217,10 +232,16 @@ async function hunt(session: Session, plan: Plan, seen: Seen, report: Report): P
       runs,
       time_ms: left_ms,
       knownClasses: knownClasses(
-        counterexamples,
+        counterexamples.map(({ counterexample }) => counterexample),
         knownIssues,
         contendersOf(session).map(({ name }) => name),
       ),
+      again: counterexamples
+        .filter((one) => !one.counterexample.shrunk || !saved.has(signatureOf(one)))
+        .filter((_, i) => i % shard.count === shard.index),
+      onAgain: (before, finding) => {
+        if (finding !== null && saved.has(signatureOf(before))) saved.add(signatureOf(finding));
+      },
       canary: canary.name,
       store,
       knownIssues,
@@ -228,12 +249,14 @@ async function hunt(session: Session, plan: Plan, seen: Seen, report: Report): P
       onProgress: (now) => {
         report.progress(now, shareOf(now, { runs, time_ms: left_ms }, shard));
         remember(now);
+        last = now;
       },
       onCase: (judged) => {
         seen.recorder.add(judged, (performance.now() - hunt_ms) / 1000);
         lines.add(caseLine(judged, seed));
       },
       onFinding: async (finding) => {
+        if (last !== null) rememberNow(last);
         const { signature } = finding.counterexample;
         const isOld = saved.has(signature);
         // Once is enough for people; programs get it every night.
@@ -285,6 +308,9 @@ async function close(
   writeHistory(join(plan.folder, historyName), history);
   const written = await reportOf(night, verdict.why, result, seen, session, plan);
   const page = writeReport(plan.folder, [written], history);
+  const toldOf = new Set([...fresh, ...old]);
+  const failingStill = new Set(failing.map(({ key }) => key).filter((key) => !toldOf.has(key)));
+  for (const one of plan.counterexamples) if (failingStill.has(signatureOf(one))) report.saved(one);
   report.end({
     seed: plan.seed,
     cases: result.cases,

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { keptNights, lastStanding, type Night, nextBatch, readHistory, writeHistory } from './history.ts';
+import { keptNights, lastStanding, type Night, nextBatch, readHistory, untoldIn, writeHistory } from './history.ts';
 import { night } from './testing.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'convdiff-history-'));
@@ -62,6 +62,14 @@ describe('the next night', () => {
 test('what ran in nights that are forgotten does not run again', () => {
   expect(nextBatch([night({ from: 500, next: 512 })], 1)).toBe(512);
   expect(nextBatch([night({ from: 500, next: 512 })], 1, { index: 1, count: 3 })).toBe(514);
+});
+
+test('what a night found that was killed is untold until another night ends that has it', () => {
+  const killed = night({ exit: null, fresh: ['a', 'b'], old: ['c'] });
+  expect([...untoldIn([killed])]).toEqual(['a', 'b']);
+  expect([...untoldIn([killed, night({ exit: null, fresh: ['b'] })])]).toEqual(['a', 'b']);
+  expect([...untoldIn([killed, night({ exit: 1, fresh: ['a'] })])]).toEqual(['b']);
+  expect([...untoldIn([night({ fresh: ['a'] })])]).toEqual([]);
 });
 
 describe('the last standing of a kept failure', () => {

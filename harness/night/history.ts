@@ -105,6 +105,15 @@ export function nextBatch(history: readonly Night[], seed: number, { index, coun
   return batch;
 }
 
+/** Signatures that were new in a night that was killed, before it could tell of them, and that no night has told of since. */
+export function untoldIn(history: readonly Night[]): Set<string> {
+  const told = history
+    .filter(({ exit }) => exit !== null)
+    .flatMap(({ known, old, fresh }) => [...known, ...old, ...fresh]);
+  const killed = history.filter(({ exit }) => exit === null).flatMap(({ fresh }) => fresh);
+  return new Set(killed.filter((signature) => !told.includes(signature)));
+}
+
 /** What a saved failure came to the last time that it was run. */
 export function lastStanding(history: readonly Night[], key: string): Standing | null {
   for (const { saved: all } of [...history].reverse()) {

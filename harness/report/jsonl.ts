@@ -1,30 +1,34 @@
 import { caseSchema } from '../core/case.ts';
 import { toJsonNumber } from '../core/json.ts';
+import type { Saved } from '../store/store.ts';
 import type { Report } from './report.ts';
 
 /** One JSON object a line on standard output; what people want to know goes to standard error. */
 export function jsonlReport(out: NodeJS.WritableStream, err: NodeJS.WritableStream): Report {
   const line = (value: object) => out.write(`${JSON.stringify(value)}\n`);
+  const counterexampleLine = ({ counterexample, file }: Saved) => {
+    const { id, signature, op, backend, kind, elements, before, reason } = counterexample;
+    line({
+      schema: 'convdiff/counterexample@1',
+      id,
+      file,
+      signature,
+      op,
+      backend,
+      kind,
+      elements,
+      case: { ...counterexample.case, schema: caseSchema },
+      before,
+      reason,
+    });
+  };
   return {
     begin: (seed) => err.write(`seed ${seed}\n`),
     progress: () => {},
     finding: ({ counterexample, file }) => {
-      const { id, signature, op, backend, kind, elements, before, reason } = counterexample;
-      if (file === null) return;
-      line({
-        schema: 'convdiff/counterexample@1',
-        id,
-        file,
-        signature,
-        op,
-        backend,
-        kind,
-        elements,
-        case: { ...counterexample.case, schema: caseSchema },
-        before,
-        reason,
-      });
+      if (file !== null) counterexampleLine({ counterexample, file });
     },
+    saved: counterexampleLine,
     result: ({ case: name, op, backend, verdict, knownIssue }) => {
       const agrees = verdict.verdict === 'agree';
       const mismatch = verdict.verdict === 'mismatch' ? verdict : null;

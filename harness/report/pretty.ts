@@ -41,6 +41,7 @@ export function prettyReport({ out, err }: Streams, replayHint: (finding: Findin
         err.write(`${statusLine(progress, share)}\n`);
       }
     },
+    saved: () => {},
     finding: (finding) => say(findingLines(finding, paint, replayHint).join('\n')),
     result: (result) => say(resultLines(result, paint).join('\n')),
     end: (summary) => {

@@ -3,6 +3,7 @@ import type { Finding } from '../campaign/findings.ts';
 import type { Tally } from '../campaign/tally.ts';
 import type { OpName } from '../core/case.ts';
 import type { Verdict } from '../core/verdict.ts';
+import type { Saved } from '../store/store.ts';
 
 /** One case's verdict on one backend, of `check`, `try` and `replay`. */
 export interface Result {
@@ -38,6 +39,8 @@ export interface Report {
   begin(seed: number, ops: readonly OpName[], backends: readonly string[], budget: string): void;
   progress(progress: Progress, share: number | null): void;
   finding(finding: Finding): void;
+  /** A counterexample that the store had and that fails still, where the campaign did not come upon it. */
+  saved(saved: Saved): void;
   result(result: Result): void;
   end(summary: Summary): void;
 }
