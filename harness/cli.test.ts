@@ -424,7 +424,12 @@ describe.concurrent('wrong usage says what is wrong and what there is', () => {
     ['no runs', ['fuzz', '--runs', '0', ...runs], '--runs', /≥ 1/, '"0"'],
     ['negative runs', ['fuzz', '--runs', '-3', ...runs], '--runs', /≥ 1/, '"-3"'],
     ['runs that are no number', ['fuzz', '--runs', 'many', ...runs], '--runs', 'whole number', '"many"'],
-    ['a shard that is none', ['fuzz', '--seed', '1', '--shard', '3/2'], '--shard', '3/2'],
+    ...['3/2', '01/2', ' 1/2', '0/2'].map((shard): [string, string[], string, string] => [
+      `a shard that is none (${shard})`,
+      ['fuzz', '--seed', '1', '--shard', shard],
+      '--shard',
+      shard,
+    ]),
     ['a shard of a seed that nobody knows', ['fuzz', '--shard', '1/2'], '--shard', '--seed'],
     ['half a run', ['fuzz', '--runs', '1.5', ...runs], '--runs', 'whole number', '"1.5"'],
     ['time without a number', ['fuzz', '--time', 'soon', ...runs], '--time', '10m', '"soon"'],

@@ -1,6 +1,15 @@
-import { cpSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -263,10 +272,28 @@ describe('a night', () => {
     expect(second.stdout).toMatch(/^1 counterexample in /);
     const [saved] = new Store(join(folder, 'deep/er/joined')).list();
     expect(saved!.counterexample).toMatchObject({ signature, module: '../../../mine.mjs' });
+    mkdirSync(join(folder, 'empty/inside'), { recursive: true });
+    const nothing = await merge('empty', ...target);
+    expect(nothing.exitCode).toBe(0);
+    expect(nothing.stderr).toContain('empty: nothing of a night or a campaign lies here');
+    writeFileSync(join(folder, 'empty/inside/night.json'), '[]');
+    const bad = await merge('empty', ...target);
+    expect(bad.exitCode).toBe(2);
+    expect(bad.stderr).toContain('empty/inside/night.json');
     const none = await merge('nowhere', ...target);
     expect(none.exitCode).toBe(2);
     expect(none.stderr).toContain('nowhere: no folder that can be read');
   });
+
+  test('joined tells of what it found by the joined store: its part may be gone', async () => {
+    backendIs('last-element');
+    await nightly(...mine, '--store', 'part/store', '--report', 'part/report');
+    const target = ['--store', 'whole/store', '--report', 'whole/report'];
+    await execa(process.execPath, [script, 'merge', 'part', ...target], { cwd: folder });
+    const [saved] = new Store(join(folder, 'whole/store')).list();
+    const page = readFileSync(join(folder, 'whole/report/report.html'), 'utf8');
+    expect(page).toContain(`replay whole/store/${basename(saved!.file)}<`);
+  }, 60_000);
 
   test('that is killed is remembered as far as it went: the next one goes on from there', async () => {
     const report = join(folder, 'killed');

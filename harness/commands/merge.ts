@@ -5,9 +5,11 @@ import { partsIn, putAway, writeReport } from '../night/folder.ts';
 import { historyName, readHistory, writeHistory } from '../night/history.ts';
 import { joinParts } from '../night/join.ts';
 import { mergeCounterexamples, mergeHistories } from '../night/merge.ts';
+import type { NightFinding } from '../night/nightReport.ts';
 import { plural } from '../report/words.ts';
 import type { Counterexample } from '../store/counterexample.ts';
 import { checkWritable, Store } from '../store/store.ts';
+import { commandPrefix, quoted } from './context.ts';
 import { reportFolderOf, storeOf, workingFolder } from './options.ts';
 
 export interface MergeOptions {
@@ -39,7 +41,16 @@ export async function merge(folders: readonly string[], options: MergeOptions): 
   const isSame =
     own.length === 0 || own.some(({ night }) => parts.some((part) => part.night.started === night.started));
   if (!isSame) await putAway(report, null);
-  const page = parts.length === 0 ? '' : `\nthe report is ${writeReport(report, parts, history)}`;
+  for (const given of folders.filter((one) => !foldersIn(resolve(cwd, one), one).some(holdsAnything)))
+    process.stderr.write(`${given}: nothing of a night or a campaign lies here\n`);
+  const files = new Map(store.list().map(({ file, counterexample }) => [counterexample.id, file]));
+  // Its part's store may be gone.
+  const toldOf = (finding: NightFinding): NightFinding => {
+    const file = finding.file === null ? undefined : files.get(finding.id);
+    if (file === undefined) return finding;
+    return { ...finding, file, command: `${commandPrefix(cwd)} replay ${quoted(relative(cwd, file))}` };
+  };
+  const page = parts.length === 0 ? '' : `\nthe report is ${writeReport(report, parts, history, toldOf)}`;
   process.stdout.write(
     `${plural(counterexamples.length, 'counterexample')} in ${store.folder}\n${plural(history.length, 'night')} in ${join(report, historyName)}${page}\n`,
   );
@@ -54,6 +65,14 @@ function foldersIn(folder: string, given: string): string[] {
   } catch (error) {
     throw new UsageError(`${given}: no folder that can be read (${(error as NodeJS.ErrnoException).code})`);
   }
+}
+
+function holdsAnything(folder: string): boolean {
+  return (
+    new Store(folder).found().length > 0 ||
+    readHistory(join(folder, historyName)).length > 0 ||
+    partsIn(folder).length > 0
+  );
 }
 
 /** The counterexamples in a folder, as they are in another: a backend that is a file here is named by its path from there. */

@@ -19,7 +19,7 @@ import { nightPage } from '../report/nightPage.ts';
 import { writeAtomically } from '../store/atomic.ts';
 import type { Night } from './history.ts';
 import { wholeNight } from './join.ts';
-import { type NightReport, readParts } from './nightReport.ts';
+import { type NightFinding, type NightReport, readParts } from './nightReport.ts';
 
 /*
  * The report's folder. What the last night left lies in it; what nights before it left lies in nights/, a folder each, by when they
@@ -69,10 +69,19 @@ export function partsIn(folder: string): NightReport[] {
   return readParts(join(folder, files.data));
 }
 
-/** Writes all that is made of a night's parts. `history`: with them as the last. Returns the page's path. */
-export function writeReport(folder: string, parts: readonly NightReport[], history: readonly Night[]): string {
+/**
+ * Writes all that is made of a night's parts. `history`: with them as the last. `toldOf`: how a finding is told of, where that is not as
+ * its part does. Returns the page's path.
+ */
+export function writeReport(
+  folder: string,
+  parts: readonly NightReport[],
+  history: readonly Night[],
+  toldOf = (finding: NightFinding) => finding,
+): string {
   const page = join(folder, files.page);
-  const report = wholeNight(parts);
+  const whole = wholeNight(parts);
+  const report = { ...whole, findings: whole.findings.map(toldOf) };
   writeAtomically(join(folder, files.data), `${JSON.stringify(parts)}\n`);
   writeAtomically(join(folder, files.junit), junitXml(report));
   writeAtomically(join(folder, files.summary), summaryMarkdown(report));

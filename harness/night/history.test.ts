@@ -14,6 +14,10 @@ describe('a history', () => {
     expect(readHistory(join(folder, 'none.jsonl'))).toEqual([]);
   });
 
+  test('that is a folder is refused', () => {
+    expect(() => readHistory(folder)).toThrow('cannot be read (EISDIR): move it away');
+  });
+
   test('is read as it was written, one line a night', () => {
     const nights = [night(), night({ from: 12, next: 24, exit: 1, fresh: ['conv1d/mine/value/plain'] })];
     writeHistory(file, [nights[0]!]);

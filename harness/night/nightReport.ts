@@ -109,7 +109,7 @@ export function readParts(file: string): NightReport[] {
   } catch {
     throw new UsageError(`${file} is no JSON: delete it`);
   }
-  const parsed = z.array(report).safeParse(json);
+  const parsed = z.array(report).min(1).safeParse(json);
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
     throw new UsageError(`${file}: ${issue.path.join('.')}: ${issue.message}`);

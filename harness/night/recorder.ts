@@ -44,7 +44,7 @@ export class Recorder {
   readonly #drawn = new Map<string, Drawn>();
   readonly #points: CoveragePoint[] = [];
   /** So many cases lie between two points; doubled when there are too many of them. */
-  #every = 1024;
+  #every = 64;
   #cases = 0;
 
   add({ call, draw, results }: Judged, seconds: number): void {

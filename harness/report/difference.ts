@@ -1,6 +1,7 @@
 import { toJsonNumber } from '../core/json.ts';
 import { elementCount, indexOf, type Tensor } from '../core/tensor.ts';
 import { html, type Markup } from './html.ts';
+import { plural } from './words.ts';
 
 /* Where two results of one shape differ, as a picture: rows of the last axis, one under the other. */
 
@@ -62,10 +63,10 @@ export function differencePicture(want: Tensor, got: Tensor, focus: Focus): Mark
   }
   const width = labelWidth + (shownColumns.to - shownColumns.from) * cell.width + 2;
   const height = (shownRows.to - shownRows.from) * cell.height + 2;
-  const words = `${differing} of ${want.data.length} elements differ`;
+  const words = `${differing} of ${plural(want.data.length, 'element')} ${differing === 1 ? 'differs' : 'differ'}`;
   const isPart = shownRows.to - shownRows.from < rows || shownColumns.to - shownColumns.from < columns;
   return html`<figure><svg role="img" aria-label="${words}" viewBox="-1 -1 ${width} ${height}" width="${width}" height="${height}">${cells}</svg>
-<figcaption class="soft">${words}${isPart ? ', of which a part is shown' : ''}: shape ${JSON.stringify(want.shape)}, a row for each place of the last axis${isNumbered ? '; in each cell what was given and, where that is wrong, what is right' : ''}.</figcaption></figure>`;
+<figcaption class="soft">${words}${isPart ? ', of which a part is shown' : ''}: shape ${JSON.stringify(want.shape)}, a column for each place of the last axis${isNumbered ? '; in each cell what was given and, where that is wrong, what is right' : ''}.</figcaption></figure>`;
 }
 
 function rowLabel(shape: readonly number[], row: number): string {

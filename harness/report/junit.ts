@@ -1,6 +1,6 @@
 import type { NightFinding, NightReport } from '../night/nightReport.ts';
 import type { Cell } from '../night/recorder.ts';
-import { caseWords } from './words.ts';
+import { caseWords, plural } from './words.ts';
 
 /*
  * A night as JUnit XML, as CI servers read it: a suite for each backend, in it a test for each operator, and one for each bug of it.
@@ -32,10 +32,10 @@ function findingTest(finding: NightFinding): string {
   const { signature, op, kind, reason, standing, knownIssue, times, command } = finding;
   const head = attributes({ name: signature, classname: `convdiff.${finding.backend}.${op}` });
   if (standing === 'known') {
-    const message = `known issue: ${knownIssue!.title} (${knownIssue!.id}), ${times} cases`;
+    const message = `known issue: ${knownIssue!.title} (${knownIssue!.id}), ${plural(times, 'case')}`;
     return `    <testcase${head}><skipped${attributes({ message })}/></testcase>`;
   }
-  const text = `${caseWords(finding.case)}\n${reason}\n${times} cases\n${command}`;
+  const text = `${caseWords(finding.case)}\n${reason}\n${plural(times, 'case')}\n${command}`;
   return `    <testcase${head}><failure${attributes({ type: kind, message: reason })}>${escaped(text)}</failure></testcase>`;
 }
 

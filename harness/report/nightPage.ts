@@ -8,7 +8,7 @@ import { curves } from './curves.ts';
 import { drawing, programSections, sentence, smallestCase } from './failure.ts';
 import { code, html, type Markup, nothing, page, scrolling } from './html.ts';
 import { linesLegend } from './lines.ts';
-import { durationWords, groupDigits, plural } from './words.ts';
+import { durationWords, groupDigits, lengthWords, plural } from './words.ts';
 
 /* A night as a page, for whoever comes in the morning. */
 
@@ -84,7 +84,7 @@ function keptSection({ kept }: NightReport): Markup {
   const fixed = kept.filter(({ standing }) => standing === 'fixed').length;
   return html`<section aria-labelledby="kept">${title}
 <p class="soft">${plural(kept.length, 'saved failure')} ran once more; ${groupDigits(fixed)} of them ${fixed === 1 ? 'agrees' : 'agree'} now.</p>
-<details><summary>All of them</summary><div class="inside">${scrolling('What had been saved', html`<table><thead><tr><th scope="col">what</th><th scope="col">kind</th><th scope="col">now</th><th scope="col">seen</th></tr></thead><tbody>${rows}</tbody></table>`)}</div></details></section>`;
+<details><summary>All of them</summary><div class="inside">${scrolling('What had been saved', html`<table class="prose"><thead><tr><th scope="col">what</th><th scope="col">kind</th><th scope="col">now</th><th scope="col">seen</th></tr></thead><tbody>${rows}</tbody></table>`)}</div></details></section>`;
 }
 
 function cellMarkup(cell: Cell | undefined): Markup {
@@ -109,7 +109,7 @@ function cellMarkup(cell: Cell | undefined): Markup {
           : known > 0
             ? 'partly'
             : 'agrees';
-  return html`<td class="number ${state}">${parts.join(', ')}</td>`;
+  return html`<td class="number ${state}">${parts.map((words, i) => (i === 0 ? words : html`, <br>${words}`))}</td>`;
 }
 
 function matrixSection({ cells }: NightReport): Markup {
@@ -168,7 +168,8 @@ function trendsSection(history: readonly Night[]): Markup {
   const nights = history.slice(-shownNights);
   const names = ['new', 'saved before', 'known issues'] as const;
   const counts = (night: Night) => [night.fresh.length, night.old.length, night.known.length] as const;
-  const most = Math.max(4, ...nights.flatMap(counts));
+  // Four steps of whole failures.
+  const most = 4 * Math.max(1, Math.ceil(Math.max(...nights.flatMap(counts)) / 4));
   const series = names.map((name, k) => ({
     name,
     points: nights.map((night, i) => ({
@@ -181,10 +182,12 @@ function trendsSection(history: readonly Night[]): Markup {
     const [fresh, old, known] = counts(night);
     return html`<tr><th scope="row">${night.started.slice(0, 16).replace('T', ' ')}</th><td class="number">${night.shard.join(' of ')}</td><td class="number">${groupDigits(night.cases)}</td><td class="number">${fresh}</td><td class="number">${old}</td><td class="number">${known}</td><td class="number">${night.exit ?? 'cut off'}</td></tr>`;
   });
-  const day = (i: number) => nights[Math.round(i)]?.started.slice(0, 10) ?? '';
+  const days = nights.map(({ started }) => started.slice(0, 10));
+  const hasOneADay = new Set(days).size === days.length;
+  const day = (i: number) => (hasOneADay ? days[i]! : nights[i]!.started.slice(5, 16).replace('T', ' '));
   return html`<section aria-labelledby="trends"><h2 id="trends">The last nights</h2>
 <p class="soft">Different failures that each night came upon, of ${plural(nights.length, 'night')}.</p>
-${nights.length < 2 ? nothing : html`${linesLegend(names)}${scrolling('Failures from night to night', curves({ label: 'Failures by night; the numbers are in the table below', series, mostX: nights.length - 1, mostY: most, wordsX: day, wordsY: (y) => String(Math.round(y)), titleX: 'night' }))}`}
+${nights.length < 2 ? nothing : html`${linesLegend(names)}${scrolling('Failures from night to night', curves({ label: 'Failures by night; the numbers are in the table below', series, mostX: nights.length - 1, mostY: most, ticksX: [0, 0.25, 0.5, 0.75, 1].map((share) => Math.round(share * (nights.length - 1))), wordsX: day, wordsY: (y) => String(Math.round(y)), titleX: 'night' }))}`}
 ${scrolling('Nights', html`<table><thead><tr><th scope="col">began</th><th scope="col">shard</th><th scope="col">cases</th><th scope="col">new</th><th scope="col">saved before</th><th scope="col">known</th><th scope="col">exit</th></tr></thead><tbody>${rows}</tbody></table>`)}</section>`;
 }
 
@@ -210,7 +213,7 @@ export function nightPage(report: NightReport, history: readonly Night[]): strin
     title,
     html`<header><h1>${title}</h1>
 <p><strong>${ending}</strong>${why === null ? '' : ` ${sentence(why)}`} ${canary}</p>
-<p>${groupDigits(night.cases)} cases from batch ${groupDigits(night.from)} to before ${groupDigits(night.next)} of seed ${night.seed}${shard}, in ${durationWords(night.seconds)}, on ${backends.join(', ')}.</p>
+<p>${groupDigits(night.cases)} cases from batch ${groupDigits(night.from)} to before ${groupDigits(night.next)} of seed ${night.seed}${shard}, in ${lengthWords(report)}, on ${backends.join(', ')}.</p>
 <nav aria-label="Sections"><ul>${sections.map(([id, words]) => html`<li><a href="#${id}">${words}</a></li>`)}</ul></nav></header>
 <main>${findingsSection(report)}${keptSection(report)}${matrixSection(report)}${coverageSection(report)}${trendsSection(history)}</main>`,
   );

@@ -87,3 +87,9 @@ export function durationWords(seconds: number): string {
   const whole = Math.round(seconds);
   return `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
+
+/** How long a night took, from its parts: those that several machines take at once are not added up. */
+export function lengthWords({ night, curves }: { night: { seconds: number }; curves: readonly unknown[] }): string {
+  const length = durationWords(night.seconds);
+  return curves.length > 1 ? `${curves.length} parts of ${length} at most` : length;
+}
