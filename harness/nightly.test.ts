@@ -1,5 +1,6 @@
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -187,6 +188,14 @@ describe('what a night left unfinished', () => {
     const { night } = await nightly(...line, '--runs', '1');
     expect(night).toMatchObject({ fresh: [], old: [signature], exit: 1 });
     expect(store.list()).toMatchObject([{ file, counterexample: { signature, shrunk: true } }]);
+    // Another machine's store may have it still.
+    const other = new Store(join(folder, 'left-joined'));
+    other.checkWritable();
+    const there = other.save({ ...counterexample, case: large, signature: raw, id: idOf(raw), shrunk: false });
+    expect(existsSync(there)).toBe(true);
+    const target = ['--store', 'left-joined', '--report', 'left-joined'];
+    await execa(process.execPath, [script, 'merge', 'left', 'left-report', ...target], { cwd: folder });
+    expect(other.found()).toMatchObject([{ counterexample: { signature, shrunk: true } }]);
   }, 60_000);
 
   test('is told as new by the next night, where the one that found it was killed', async () => {

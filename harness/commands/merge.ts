@@ -4,7 +4,7 @@ import { UsageError } from '../core/errors.ts';
 import { partsIn, putAway, writeReport } from '../night/folder.ts';
 import { historyName, readHistory, writeHistory } from '../night/history.ts';
 import { joinParts } from '../night/join.ts';
-import { mergeCounterexamples, mergeHistories } from '../night/merge.ts';
+import { mergeCounterexamples, mergeHistories, settledIn } from '../night/merge.ts';
 import type { NightFinding } from '../night/nightReport.ts';
 import { plural } from '../report/words.ts';
 import type { Counterexample } from '../store/counterexample.ts';
@@ -31,11 +31,13 @@ export async function merge(folders: readonly string[], options: MergeOptions): 
     ...new Set([...folders.flatMap((given) => foldersIn(resolve(cwd, given), given)), store.folder, report]),
   ];
   const found = all.flatMap((folder) => savedIn(folder, store.folder));
-  const counterexamples = mergeCounterexamples(found);
   const history = mergeHistories(all.flatMap((folder) => readHistory(join(folder, historyName))));
+  const counterexamples = mergeCounterexamples(found, history);
   const own = partsIn(report);
   const parts = joinParts(all.flatMap(partsIn));
   for (const counterexample of counterexamples) store.put(counterexample);
+  const isSettled = settledIn(history);
+  for (const { file, counterexample } of store.found()) if (isSettled(counterexample)) store.remove(file);
   writeHistory(join(report, historyName), history);
   // What lies there may be an earlier night's.
   const isSame =
@@ -43,7 +45,7 @@ export async function merge(folders: readonly string[], options: MergeOptions): 
   if (!isSame) await putAway(report, null);
   for (const given of folders.filter((one) => !foldersIn(resolve(cwd, one), one).some(holdsAnything)))
     process.stderr.write(`${given}: nothing of a night or a campaign lies here\n`);
-  const files = new Map(store.list().map(({ file, counterexample }) => [counterexample.id, file]));
+  const files = new Map(store.found().map(({ file, counterexample }) => [counterexample.id, file]));
   // Its part's store may be gone.
   const toldOf = (finding: NightFinding): NightFinding => {
     const file = finding.file === null ? undefined : files.get(finding.id);

@@ -15,6 +15,7 @@ import {
   nextBatch,
   nightSchema,
   readHistory,
+  settledKey,
   untoldIn,
   writeHistory,
 } from '../night/history.ts';
@@ -160,7 +161,7 @@ export async function nightly(options: NightlyOptions): Promise<number> {
         .join(''),
     );
     await putAway(folder, history.at(-1)?.started ?? null);
-    const seen: Seen = { recorder: new Recorder(), programs: new Map(), kept };
+    const seen: Seen = { recorder: new Recorder(), programs: new Map(), kept, settled: [] };
     const result = await hunt(opened, plan, seen, report);
     return close(result, seen, opened, plan, report);
   });
@@ -194,6 +195,8 @@ interface Seen {
   /** By finding, what was seen to show it. */
   programs: Map<Finding, Programs>;
   kept: readonly Replayed[];
+  /** What had been saved as it stood and needs that no more. */
+  settled: string[];
 }
 
 async function hunt(session: Session, plan: Plan, seen: Seen, report: Report): Promise<CampaignResult> {
@@ -217,7 +220,7 @@ async function hunt(session: Session, plan: Plan, seen: Seen, report: Report): P
   const hunt_ms = performance.now();
   const lines = new CaseLines(plan.folder);
   const rememberNow = (now: Progress) =>
-    writeHistory(join(plan.folder, historyName), [...plan.history, nightOf(now, seen.kept, session, plan, null)]);
+    writeHistory(join(plan.folder, historyName), [...plan.history, nightOf(now, seen, session, plan, null)]);
   const remember = atTimes(rememberedEvery_ms, rememberNow);
   let last: Progress | null = null;
   let programs_ms = 0;
@@ -240,7 +243,10 @@ async function hunt(session: Session, plan: Plan, seen: Seen, report: Report): P
         .filter((one) => !one.counterexample.shrunk || !saved.has(signatureOf(one)))
         .filter((_, i) => i % shard.count === shard.index),
       onAgain: (before, finding) => {
-        if (finding !== null && saved.has(signatureOf(before))) saved.add(signatureOf(finding));
+        if (finding === null) return;
+        if (saved.has(signatureOf(before))) saved.add(signatureOf(finding));
+        if (!before.counterexample.shrunk && finding.counterexample.shrunk)
+          seen.settled.push(settledKey(before.counterexample));
       },
       canary: canary.name,
       store,
@@ -303,7 +309,7 @@ async function close(
   const isTrusted = verdict.exit === 3 || !isBlind(result);
   const exit = isTrusted ? verdict.exit : 3;
   const why = isTrusted ? (verdict.why ?? canaryWords(result)) : blindWords(result);
-  const night = nightOf(result, kept, session, plan, exit);
+  const night = nightOf(result, seen, session, plan, exit);
   const history = [...plan.history, night];
   writeHistory(join(plan.folder, historyName), history);
   const written = await reportOf(night, verdict.why, result, seen, session, plan);
@@ -332,7 +338,7 @@ async function close(
 /** How a night stands, or ended. */
 function nightOf(
   { findings, tallies, next, cases, canary: found }: Progress,
-  kept: readonly Replayed[],
+  { kept, settled }: Seen,
   session: Session,
   plan: Plan,
   exit: number | null,
@@ -353,6 +359,7 @@ function nightOf(
     }),
     saved: kept.map(({ key, standing }) => ({ key, standing })),
     ...sorted(findings, plan),
+    ...(settled.length === 0 ? {} : { settled }),
     exit,
   };
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { type Shard, wholeCampaign } from '../campaign/campaign.ts';
 import { UsageError } from '../core/errors.ts';
 import { writeAtomically } from '../store/atomic.ts';
+import type { Counterexample } from '../store/counterexample.ts';
 
 export const nightSchema = 'convdiff/night@1';
 
@@ -45,6 +46,8 @@ export const nightObject = z.strictObject({
   known: z.array(z.string()),
   old: z.array(z.string()),
   fresh: z.array(z.string()),
+  /** Counterexamples that had been saved as they stood, and that it has shrunk or explained: see `settledKey`. */
+  settled: z.array(z.string()).optional(),
   /** Null where it was cut off: it is remembered as far as it went. */
   exit: z.int().min(0).max(4).nullable(),
 });
@@ -112,6 +115,11 @@ export function untoldIn(history: readonly Night[]): Set<string> {
     .flatMap(({ known, old, fresh }) => [...known, ...old, ...fresh]);
   const killed = history.filter(({ exit }) => exit === null).flatMap(({ fresh }) => fresh);
   return new Set(killed.filter((signature) => !told.includes(signature)));
+}
+
+/** What names a counterexample that was saved as it stood: one with its id that is found elsewhere is another. */
+export function settledKey({ id, found: { seed, batch, index } }: Pick<Counterexample, 'id' | 'found'>): string {
+  return [id, seed, batch, index].join(' ');
 }
 
 /** What a saved failure came to the last time that it was run. */

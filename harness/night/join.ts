@@ -73,6 +73,7 @@ function nightOf(nights: readonly Night[]): Night {
     known,
     old,
     fresh: signatures('fresh').filter((one) => !old.includes(one)),
+    settled: nights.flatMap(({ settled = [] }) => settled),
     exit: exits.find((exit) => nights.some((night) => night.exit === exit))!,
   };
 }

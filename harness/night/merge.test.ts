@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { caseSchema } from '../core/case.ts';
 import { type Counterexample, counterexampleSchema } from '../store/counterexample.ts';
+import { settledKey } from './history.ts';
 import { mergeCounterexamples, mergeHistories } from './merge.ts';
 import { night } from './testing.ts';
 
@@ -53,7 +54,7 @@ test('counterexamples', () => {
   const lists = fc.array(counterexample, { maxLength: 6 });
   fc.assert(
     fc.property(fc.tuple(lists, lists, lists), (three) => {
-      const [first, ...others] = ways(mergeCounterexamples, three);
+      const [first, ...others] = ways((all) => mergeCounterexamples(all, []), three);
       for (const other of others) expect(other).toEqual(first);
       expect(new Set(first!.map(({ id }) => id)).size).toBe(first!.length);
       expect(first!.length).toBe(new Set(three.flat().map(({ id }) => id)).size);
@@ -77,7 +78,7 @@ describe('of one signature', () => {
     ...fc.sample(counterexample, { seed: 1, numRuns: 1 })[0]!,
     ...more,
   });
-  const kept = (...all: Counterexample[]) => mergeCounterexamples(all)[0];
+  const kept = (...all: Counterexample[]) => mergeCounterexamples(all, [])[0];
 
   test("PyTorch's word comes before that of others, then what is shrunk, then the smaller", () => {
     const { oracle: _, ...byPyTorch } = of({ elements: 3, shrunk: false });
@@ -90,4 +91,17 @@ describe('of one signature', () => {
     expect(kept(small, large)).toEqual(large);
     expect(kept(large, { ...large, elements: 8 })!.elements).toBe(8);
   });
+});
+
+test('what was saved as it stood is left out once a night has settled it, and nothing else', () => {
+  const [raw, other] = fc
+    .sample(counterexample, { seed: 2, numRuns: 2 })
+    .map((one, i) => ({ ...one, id: `${i}`, shrunk: false }));
+  const settled = night({ settled: [settledKey(raw!)] });
+  expect(mergeCounterexamples([raw!, other!], [night(), settled])).toEqual([other]);
+  expect(mergeCounterexamples([raw!, other!], [night()])).toEqual([raw, other]);
+  const elsewhere = { ...raw!, found: { ...raw!.found, batch: raw!.found.batch + 1 } };
+  const shrunk = { ...raw!, shrunk: true };
+  expect(mergeCounterexamples([elsewhere], [settled])).toEqual([elsewhere]);
+  expect(mergeCounterexamples([raw!, shrunk], [settled])).toEqual([shrunk]);
 });

@@ -1,5 +1,5 @@
 import { type Counterexample, compareWorth } from '../store/counterexample.ts';
-import type { Night } from './history.ts';
+import { type Night, settledKey } from './history.ts';
 
 /* Joining what several machines found. Neither the order nor what is joined first makes a difference. */
 
@@ -13,10 +13,18 @@ function compareCounterexamples(one: Counterexample, other: Counterexample): num
   return compareWorth(one, other) || compareTexts(JSON.stringify(one), JSON.stringify(other));
 }
 
-/** The best counterexample of each signature, by id. */
-export function mergeCounterexamples(all: readonly Counterexample[]): Counterexample[] {
+/** Whether a counterexample was saved as it stood, and a night has shrunk or explained it since. */
+export function settledIn(history: readonly Night[]): (one: Counterexample) => boolean {
+  const settled = new Set(history.flatMap((night) => night.settled ?? []));
+  return (one) => !one.shrunk && settled.has(settledKey(one));
+}
+
+/** The best counterexample of each signature, by id, without those that were saved as they stood and that a night has settled since. */
+export function mergeCounterexamples(all: readonly Counterexample[], history: readonly Night[]): Counterexample[] {
+  const isSettled = settledIn(history);
   const best = new Map<string, Counterexample>();
   for (const one of all) {
+    if (isSettled(one)) continue;
     const before = best.get(one.id);
     if (before === undefined || compareCounterexamples(one, before) < 0) best.set(one.id, one);
   }
