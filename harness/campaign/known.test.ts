@@ -115,6 +115,28 @@ describe('what is known to fail', () => {
     expect(plain(drawn(classes))).toBeGreaterThanOrEqual(plain(drawn([])));
   });
 
+  test.each<[string, KnownClass[], string[], string[]]>([
+    ['all of a class’s features', classesOf('conv1d/mine/value/stride+bias'), ['stride', 'bias'], ['stride']],
+    [
+      'none of those that it is without',
+      knownClasses([], [issue(['bias'], ['groups'])], ['mine']),
+      ['bias'],
+      ['bias', 'groups'],
+    ],
+  ])('has %s', (_, classes, known, other) => {
+    const draws = batches.flatMap((k) => drawBatch(1, k, ops)).filter(({ op }) => op === 'conv1d');
+    const of = (draw: Draw, features: readonly string[]) => {
+      const own = operatorOf('conv1d').features(draw.spec);
+      return ['stride', 'bias', 'groups'].every((one) => own.includes(one) === features.includes(one));
+    };
+    const those = (features: readonly string[]) =>
+      draws
+        .filter(({ draw }) => draw.twist === null && of(draw, features))
+        .map(({ op, draw }) => isKnownToFail(classes, op, draw));
+    expect(new Set(those(known))).toEqual(new Set([true]));
+    expect(new Set(those(other))).toEqual(new Set([false]));
+  });
+
   test('is drawn all the same where there is nothing else', () => {
     const everything = (op: OpName, draw: Draw) => op !== 'pad' || draw.twist === null;
     expect(drawBatch(1, 0, ops, 10, everything)).toEqual(drawBatch(1, 0, ops, 10));

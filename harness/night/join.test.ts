@@ -99,6 +99,30 @@ describe('a whole night', () => {
     expect(whole.why).toBe('undecided: time was up');
   });
 
+  test('took as long as its longest part, and has what became of each saved failure once', () => {
+    const kept = (standing: 'fails' | 'fixed') => ({
+      key: 'a',
+      what: 'counterexample' as const,
+      title: 'a',
+      standing,
+      regressed: false,
+      reason: '',
+    });
+    const whole = wholeNight([
+      part({ night: night({ seconds: 5 }), kept: [kept('fails')] }),
+      part({ night: night({ seconds: 7 }), kept: [kept('fails'), kept('fixed')] }),
+    ]);
+    expect(whole.night.seconds).toBe(7);
+    expect(whole.kept.map(({ standing }) => standing)).toEqual(['fails', 'fixed']);
+  });
+
+  test('shows of cases of one size that for which there is a program', () => {
+    const programs = { python: 'print()', typescript: null };
+    const none = finding({ programs: { python: null, typescript: null } });
+    const whole = wholeNight([part({ findings: [none] }), part({ findings: [finding({ programs })] })]);
+    expect(whole.findings).toMatchObject([{ programs }]);
+  });
+
   test.each([
     [[0, 4], 4],
     [[4, 1], 1],
