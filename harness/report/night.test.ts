@@ -92,6 +92,16 @@ describe('JUnit XML', () => {
     const broken = { ...report, night: night({ exit: 3 }), why: 'no canary' };
     const error = (await parsed(junitXml(broken))).find(([tag]) => tag === 'error')!;
     expect(error[1]).toEqual({ type: 'exit 3', message: 'no canary' });
+    const killed = await parsed(junitXml({ ...report, night: night({ exit: null }), why: null }));
+    expect(killed.find(([tag]) => tag === 'error')![1]).toEqual({ type: 'exit none', message: 'it was cut off' });
+  });
+
+  test('skips an operator of which nothing was compared, and not one that was always wrong', async () => {
+    const cell = { ...report.cells[0]!, agree: 0, mismatch: 5 };
+    const skipped = async (cells: NightReport['cells']) =>
+      (await parsed(junitXml({ ...report, cells, findings: [] }))).filter(([tag]) => tag === 'skipped').length;
+    expect(await skipped([cell])).toBe(0);
+    expect(await skipped([{ ...cell, mismatch: 0 }])).toBe(1);
   });
 });
 
@@ -101,6 +111,11 @@ describe('for GitHub', () => {
     expect(lines.map((line) => line.split(' ')[0])).toEqual(['::error', '::error', '::warning']);
     expect(lines[1]).toContain('title=conv1d/mine/value/stride::a <b> & "c"%0Ad: e, 100 %25');
     for (const line of lines) expect(line).not.toContain('\n');
+    const [first] = annotations({ ...report, night: night({ exit: 3 }), why: 'no canary' });
+    expect(first).toBe('::error title=the harness cannot be trusted::no canary');
+    expect(annotations({ ...report, findings: [finding({ reason: 'a'.repeat(5000) })] }).at(-1)!.length).toBeLessThan(
+      1200,
+    );
   });
 
   test('there are no more than GitHub shows, and the last one says so', () => {
