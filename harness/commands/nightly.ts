@@ -16,6 +16,7 @@ import {
   nightSchema,
   readHistory,
   settledKey,
+  toldIn,
   untoldIn,
   writeHistory,
 } from '../night/history.ts';
@@ -103,7 +104,10 @@ export async function nightly(options: NightlyOptions): Promise<number> {
   checkWritable(folder, 'report', '--report');
   const history = readHistory(join(folder, historyName));
   const counterexamples = store.list();
-  const untold = untoldIn(history);
+  const [told, untold] = [toldIn(history), untoldIn(history)];
+  // What was saved as it stood has been told of only where its night came to an end.
+  const isTold = ({ counterexample: { signature, shrunk } }: Saved) =>
+    !untold.has(signature) && (shrunk || told.has(signature));
   const shard = shardOf(given);
   const plan: Plan = {
     ops: campaignOps(options),
@@ -115,7 +119,7 @@ export async function nightly(options: NightlyOptions): Promise<number> {
     started,
     started_ms,
     store,
-    saved: new Set(counterexamples.map(signatureOf).filter((signature) => !untold.has(signature))),
+    saved: new Set(counterexamples.filter(isTold).map(signatureOf)),
     knownIssues: readKnownIssues(knownIssuesFolder),
     counterexamples,
     history,
@@ -302,7 +306,11 @@ async function close(
 ): Promise<number> {
   const { kept } = seen;
   const { known, old, fresh } = sorted(result.findings, plan);
-  const failing = kept.filter(({ what, standing }) => what === 'counterexample' && standing === 'fails');
+  const gone = plan.counterexamples.filter(({ counterexample }) => seen.settled.includes(settledKey(counterexample)));
+  const isGone = (signature: string) => gone.some((one) => signatureOf(one) === signature);
+  const failing = kept.filter(
+    ({ what, standing, key }) => what === 'counterexample' && standing === 'fails' && !isGone(key),
+  );
   const bad = new Set([...fresh, ...old, ...failing.map(({ key }) => key)]);
   const returned = kept.filter(({ regressed, what }) => regressed && what === 'known issue').length;
   const verdict = verdictOf(result, plan.budget, bad.size + returned);

@@ -8,6 +8,7 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -41,7 +42,10 @@ const files = {
 export async function putAway(folder: string, started: string | null): Promise<void> {
   const left = Object.values(files).filter((name) => existsSync(join(folder, name)));
   if (left.length === 0) return;
-  const target = join(folder, 'nights', (startedOf(folder) ?? started ?? 'unknown').replaceAll(':', '-'));
+  const own = startedOf(folder) ?? started;
+  const named = own === null ? null : targetOf(folder, own);
+  // A night that was killed at once has left no line in the history: the last is of one whose report has been put away.
+  const target = named === null || existsSync(named) ? targetOf(folder, writtenOf(folder, left)) : named;
   mkdirSync(target, { recursive: true });
   for (const name of left) {
     const [from, to] = [join(folder, name), join(target, name)];
@@ -53,6 +57,15 @@ export async function putAway(folder: string, started: string | null): Promise<v
   }
   const old = readdirSync(join(folder, 'nights')).sort().slice(0, -keptReports);
   for (const name of old) rmSync(join(folder, 'nights', name), { recursive: true });
+}
+
+function targetOf(folder: string, started: string): string {
+  return join(folder, 'nights', started.replaceAll(':', '-'));
+}
+
+/** When the last of some files was written. */
+function writtenOf(folder: string, names: readonly string[]): string {
+  return new Date(Math.max(...names.map((name) => statSync(join(folder, name)).mtimeMs))).toISOString();
 }
 
 /** When the night began whose data lie in a folder; null where none do, or they cannot be read. */

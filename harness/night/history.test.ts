@@ -64,8 +64,15 @@ describe('the next night', () => {
 });
 
 test('what ran in nights that are forgotten does not run again', () => {
-  expect(nextBatch([night({ from: 500, next: 512 })], 1)).toBe(512);
-  expect(nextBatch([night({ from: 500, next: 512 })], 1, { index: 1, count: 3 })).toBe(514);
+  const nights = [...new Array<Night>(keptNights - 1).fill(night({ seed: 2 })), night({ from: 500, next: 512 })];
+  expect(nextBatch(nights, 1)).toBe(512);
+  expect(nextBatch(nights, 1, { index: 1, count: 3 })).toBe(514);
+});
+
+test('what a shard should have run that left nothing runs yet', () => {
+  const nights = [night({ shard: [2, 3], from: 1, next: 13 })];
+  expect(nextBatch(nights, 1)).toBe(0);
+  expect([0, 1, 2].map((index) => nextBatch(nights, 1, { index, count: 3 }))).toEqual([0, 13, 2]);
 });
 
 test('what a night found that was killed is untold until another night ends that has it', () => {
@@ -74,6 +81,8 @@ test('what a night found that was killed is untold until another night ends that
   expect([...untoldIn([killed, night({ exit: null, fresh: ['b'] })])]).toEqual(['a', 'b']);
   expect([...untoldIn([killed, night({ exit: 1, fresh: ['a'] })])]).toEqual(['b']);
   expect([...untoldIn([night({ fresh: ['a'] })])]).toEqual([]);
+  // It had been deleted since.
+  expect([...untoldIn([night({ exit: 1, fresh: ['a'] }), killed])]).toEqual(['a', 'b']);
 });
 
 describe('the last standing of a kept failure', () => {

@@ -93,12 +93,12 @@ export function writeHistory(file: string, nights: readonly Night[]): void {
 }
 
 /**
- * Where the next night with this seed begins: with the first batch, or the first of a shard's, that is not known to have run. Of nights
- * that are no longer remembered, all that ran is before what is.
+ * Where the next night with this seed begins: with the first batch, or the first of a shard's, that is not known to have run. Where
+ * nights are forgotten, what they ran is before all that is remembered.
  */
 export function nextBatch(history: readonly Night[], seed: number, { index, count }: Shard = wholeCampaign): number {
   const nights = history.filter((one) => one.seed === seed);
-  const floor = Math.min(...nights.map(({ from }) => from));
+  const floor = history.length < keptNights ? 0 : Math.min(...nights.map(({ from }) => from));
   const hasRun = (batch: number) =>
     batch < floor ||
     nights.some(({ shard: [own, of], from, next }) => from <= batch && batch < next && batch % of === own - 1);
@@ -108,13 +108,20 @@ export function nextBatch(history: readonly Night[], seed: number, { index, coun
   return batch;
 }
 
+/** What nights have told of, by signature. */
+export function toldIn(history: readonly Night[]): Set<string> {
+  const ended = history.filter(({ exit }) => exit !== null);
+  return new Set(ended.flatMap(({ known, old, fresh }) => [...known, ...old, ...fresh]));
+}
+
 /** Signatures that were new in a night that was killed, before it could tell of them, and that no night has told of since. */
 export function untoldIn(history: readonly Night[]): Set<string> {
-  const told = history
-    .filter(({ exit }) => exit !== null)
-    .flatMap(({ known, old, fresh }) => [...known, ...old, ...fresh]);
-  const killed = history.filter(({ exit }) => exit === null).flatMap(({ fresh }) => fresh);
-  return new Set(killed.filter((signature) => !told.includes(signature)));
+  return new Set(
+    history.flatMap(({ exit, fresh }, i) => {
+      const since = exit === null ? toldIn(history.slice(i + 1)) : null;
+      return since === null ? [] : fresh.filter((signature) => !since.has(signature));
+    }),
+  );
 }
 
 /** What names a counterexample that was saved as it stood: one with its id that is found elsewhere is another. */

@@ -105,3 +105,14 @@ test('what was saved as it stood is left out once a night has settled it, and no
   expect(mergeCounterexamples([elsewhere], [settled])).toEqual([elsewhere]);
   expect(mergeCounterexamples([raw!, shrunk], [settled])).toEqual([shrunk]);
 });
+
+test('a night that another history has as it stood is there once, as it ended', () => {
+  const [early, late, ended] = [night({ exit: null, cases: 5 }), night({ exit: null, cases: 9 }), night({ cases: 7 })];
+  expect(mergeHistories([early, late])).toEqual([late]);
+  for (const all of [
+    [early, ended, late],
+    [late, early, ended],
+    [ended, late],
+  ])
+    expect(mergeHistories(all)).toEqual([ended]);
+});

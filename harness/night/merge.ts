@@ -37,6 +37,14 @@ export function inOrder<T>(all: readonly T[], startedOf: (one: T) => string): T[
   return [...texts.entries()].sort(([one], [other]) => compareTexts(one, other)).map(([, one]) => one);
 }
 
+/** Each night once: as it ended, where another history has it as it stood. */
 export function mergeHistories(all: readonly Night[]): Night[] {
-  return inOrder(all, ({ started }) => started);
+  const furthest = new Map<string, Night>();
+  for (const one of inOrder(all, ({ started }) => started)) {
+    const key = JSON.stringify([one.started, one.shard, one.seed, one.from]);
+    const before = furthest.get(key);
+    if (before === undefined || (before.exit === null && (one.exit !== null || one.cases > before.cases)))
+      furthest.set(key, one);
+  }
+  return inOrder([...furthest.values()], ({ started }) => started);
 }

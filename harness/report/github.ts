@@ -1,5 +1,5 @@
 import type { NightFinding, NightReport } from '../night/nightReport.ts';
-import { caseWords, groupDigits, lengthWords, plural } from './words.ts';
+import { caseWords, groupDigits, lengthWords, plural, spanWords } from './words.ts';
 
 /* A night for GitHub: annotations beside the run, and a summary in Markdown. */
 
@@ -61,7 +61,7 @@ export function summaryMarkdown(report: NightReport): string {
     `## convdiff, night of ${night.started.slice(0, 10)}: exit code ${night.exit ?? 'none, it was cut off'}`,
     '',
     ...(why === null ? [] : [why, '']),
-    `${plural(night.cases, 'case')} in ${lengthWords(report)}; seed ${night.seed}, shard ${night.shard.join(' of ')}, batches ${groupDigits(night.from)} to before ${groupDigits(night.next)}.`,
+    `${plural(night.cases, 'case')} ${spanWords(report)}, in ${lengthWords(report)}.`,
     '',
     ...regressed.map(({ title, reason }) => `- **Regression** ${cell(title)}: ${cell(reason)}`),
     ...fixed.map(({ title }) => `- Fixed: ${cell(title)}`),

@@ -59,7 +59,7 @@ p.soft, .soft { color: var(--soft); }
 table { border-collapse: collapse; font-size: .9rem; overflow-wrap: normal; }
 td { position: relative; }
 th, td { padding: .3rem .6rem; border: 1px solid var(--line); text-align: left; white-space: nowrap; vertical-align: top; }
-table.prose th, table.prose td { white-space: normal; overflow-wrap: anywhere; min-width: 5rem; }
+table.prose th, table.prose td { white-space: normal; min-width: 9rem; }
 thead th { background: var(--panel); } td.number { text-align: right; font-variant-numeric: tabular-nums; }
 tbody th { font-weight: 500; background: var(--panel); position: sticky; left: 0; }
 pre { overflow-x: auto; padding: .75rem; background: var(--panel); border: 1px solid var(--line); border-radius: .4rem; font-size: .85rem; }

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -207,5 +207,18 @@ describe("the report's folder", () => {
     writeFileSync(join(own, 'cases.jsonl'), '{"a":1}\n');
     await putAway(own, '2026-11-28T02:00:00.000Z');
     expect(readdirSync(join(own, 'nights'))).toEqual(['2026-11-28T02-00-00.000Z']);
+    // The next one was killed before the history had it, and one in a folder without a history.
+    writeFileSync(join(own, 'cases.jsonl'), '{"a":2}\n');
+    utimesSync(join(own, 'cases.jsonl'), 0, new Date('2026-11-28T03:00:00.000Z'));
+    await putAway(own, '2026-11-28T02:00:00.000Z');
+    writeFileSync(join(own, 'cases.jsonl'), '{"a":3}\n');
+    utimesSync(join(own, 'cases.jsonl'), 0, new Date('2026-11-28T04:00:00.000Z'));
+    await putAway(own, null);
+    const nights = readdirSync(join(own, 'nights')).sort();
+    expect(nights.map((name) => name.slice(11, 13))).toEqual(['02', '03', '04']);
+    const lines = nights.map((name) =>
+      gunzipSync(readFileSync(join(own, 'nights', name, 'cases.jsonl.gz'))).toString(),
+    );
+    expect(lines).toEqual(['{"a":1}\n', '{"a":2}\n', '{"a":3}\n']);
   });
 });

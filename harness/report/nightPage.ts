@@ -8,7 +8,7 @@ import { curves } from './curves.ts';
 import { drawing, programSections, sentence, smallestCase } from './failure.ts';
 import { code, html, type Markup, nothing, page, scrolling } from './html.ts';
 import { linesLegend } from './lines.ts';
-import { durationWords, groupDigits, lengthWords, plural } from './words.ts';
+import { durationWords, groupDigits, lengthWords, plural, spanWords } from './words.ts';
 
 /* A night as a page, for whoever comes in the morning. */
 
@@ -195,7 +195,6 @@ ${scrolling('Nights', html`<table><thead><tr><th scope="col">began</th><th scope
 export function nightPage(report: NightReport, history: readonly Night[]): string {
   const { night, why } = report;
   const title = `Night of ${night.started.slice(0, 10)}`;
-  const shard = night.shard[1] === 1 ? '' : `, shard ${night.shard.join(' of ')}`;
   const canary =
     night.canary === null ? 'The canary was not found.' : `The canary was found after ${plural(night.canary, 'case')}.`;
   const sections = [
@@ -213,7 +212,7 @@ export function nightPage(report: NightReport, history: readonly Night[]): strin
     title,
     html`<header><h1>${title}</h1>
 <p><strong>${ending}</strong>${why === null ? '' : ` ${sentence(why)}`} ${canary}</p>
-<p>${groupDigits(night.cases)} cases from batch ${groupDigits(night.from)} to before ${groupDigits(night.next)} of seed ${night.seed}${shard}, in ${lengthWords(report)}, on ${backends.join(', ')}.</p>
+<p>${groupDigits(night.cases)} cases ${spanWords(report)}, in ${lengthWords(report)}, on ${backends.join(', ')}.</p>
 <nav aria-label="Sections"><ul>${sections.map(([id, words]) => html`<li><a href="#${id}">${words}</a></li>`)}</ul></nav></header>
 <main>${findingsSection(report)}${keptSection(report)}${matrixSection(report)}${coverageSection(report)}${trendsSection(history)}</main>`,
   );

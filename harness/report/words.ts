@@ -8,6 +8,7 @@ import {
   type TensorSpec,
 } from '../core/case.ts';
 import { elementCount } from '../core/tensor.ts';
+import type { Night } from '../night/history.ts';
 
 /** Tensors with up to so many elements are written out. */
 const maxShown = 16;
@@ -92,4 +93,11 @@ export function durationWords(seconds: number): string {
 export function lengthWords({ night, curves }: { night: { seconds: number }; curves: readonly unknown[] }): string {
   const length = durationWords(night.seconds);
   return curves.length > 1 ? `${curves.length} parts of ${length} at most` : length;
+}
+
+/** Which batches a night ran; of several parts each has its own. */
+export function spanWords({ night, curves }: { night: Night; curves: readonly unknown[] }): string {
+  if (curves.length > 1) return 'of several shards or seeds';
+  const shard = night.shard[1] === 1 ? '' : `, shard ${night.shard.join(' of ')}`;
+  return `from batch ${groupDigits(night.from)} to before ${groupDigits(night.next)} of seed ${night.seed}${shard}`;
 }
