@@ -50,7 +50,7 @@ function onOneDNN(backend: BuiltIn): BuiltIn {
     const stride = (params.stride as number[]).at(-1)!;
     return call.operator.outputShape(call.spec).at(-1) === 1 && stride > 1 && shapes.weight!.at(-1)! > 1;
   };
-  return { ...backend, features: (call) => (isSingleColumn(call) ? ['single column'] : []) };
+  return alsoApart(backend, 'single column', isSingleColumn);
 }
 
 /** `oneDNN`: whether its kernels replace TensorFlow's own. */
@@ -74,6 +74,11 @@ function quietTensorflow(backend: BuiltIn): BuiltIn {
   return { ...backend, launch: { ...backend.launch, env } };
 }
 
+/** With one feature more, where a call has it. */
+function alsoApart(backend: BuiltIn, feature: string, has: (call: Call) => boolean): BuiltIn {
+  return { ...backend, features: (call) => [...(backend.features?.(call) ?? []), ...(has(call) ? [feature] : [])] };
+}
+
 function native(backend: BuiltIn): BuiltIn {
   const features = (call: Call) => (call.refusal === null ? nativeFeatures(call.operator, normalSpec(call)) : []);
   return { ...backend, features };
@@ -91,9 +96,8 @@ function browser(backend: BuiltIn): BuiltIn {
 
 /** As `native`. Tensors with more than four axes, the batch among them, are apart: on a GPU, not all of tfjs's shaders know them. */
 function nativeOnGpu(backend: BuiltIn): BuiltIn {
-  const { features } = native(backend);
   const manyAxes = ({ spec, addsBatch }: Call) => spec.shapes.input.length + Number(addsBatch) > 4;
-  return { ...backend, features: (call) => [...features!(call), ...(manyAxes(call) ? ['five axes or more'] : [])] };
+  return alsoApart(native(backend), 'five axes or more', manyAxes);
 }
 
 function largest({ data }: Tensor): number {
@@ -109,8 +113,7 @@ function onWebGL(backend: BuiltIn): BuiltIn {
     const term = largest(input) * largest(weight);
     return term > 0 && term < 1e-14;
   };
-  const own = (call: Call) => backend.features?.(call) ?? [];
-  return { ...backend, features: (call) => [...own(call), ...(hasTinyTerms(call) ? ['terms below 1e-14'] : [])] };
+  return alsoApart(backend, 'terms below 1e-14', hasTinyTerms);
 }
 
 /** The set-up steps that the oracle needs. */

@@ -163,6 +163,14 @@ export class Campaign {
   }
 
   async run(): Promise<CampaignResult> {
+    try {
+      return await this.#toItsEnd();
+    } finally {
+      this.#findings.close();
+    }
+  }
+
+  async #toItsEnd(): Promise<CampaignResult> {
     let end: CampaignResult['end'];
     let failure: HarnessError | null = null;
     try {
@@ -175,7 +183,6 @@ export class Campaign {
     }
     const { next } = this.#progress(null);
     for (const { judged } of this.#underWay.splice(0)) await this.#take(judged);
-    this.#findings.close();
     return { ...this.#progress(null), seed: this.#options.seed, end, failure, next };
   }
 

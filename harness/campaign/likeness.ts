@@ -191,16 +191,16 @@ export async function likenessOf<K extends Known>(
   /** The first that fails. */
   const failureOf = (some: readonly Call[]) => some.map(resultOf).find((one) => one !== undefined);
 
-  const wrongOf = ({ bare }: (typeof tests)[number]) => bare.map((one) => resultOf(one)?.mismatch ?? null);
+  type Test = (typeof tests)[number];
+  const wrongOf = ({ bare }: Test) => bare.flatMap((one) => resultOf(one)?.mismatch ?? []);
   const explaining = tests.filter((test) => explains(test.candidate, mismatch, wrongOf(test)));
-  const lesses = (test: (typeof tests)[number]) => test.less.filter((some) => keyOf(some[0]!) !== keyOf(call));
-  const lefts = (test: (typeof tests)[number]) => lesses(test).flatMap((some) => failureOf(some) ?? []);
+  const lesses = (test: Test) => test.less.filter((some) => keyOf(some[0]!) !== keyOf(call));
+  const lefts = (test: Test) => lesses(test).flatMap((some) => failureOf(some) ?? []);
   /** How unlike the case a bug that is in it is: by where results are wrong, and by the share of calls that fail without what it needs. */
-  const distanceTo = (test: (typeof tests)[number]) => {
+  const distanceTo = (test: Test) => {
     const all = lesses(test).flat();
     const share = all.filter((one) => resultOf(one) !== undefined).length / Math.max(1, all.length);
-    const wrong = wrongOf(test).filter((one) => one !== null);
-    return isElsewhere(mismatch, wrong) ? 1 + share : share;
+    return isElsewhere(mismatch, wrongOf(test)) ? 1 + share : share;
   };
   explaining.sort((one, other) => distanceTo(one) - distanceTo(other));
   const alone = explaining.find((test) => lefts(test).length === 0);

@@ -27,15 +27,22 @@ export async function merge(folders: readonly string[], options: MergeOptions): 
   const report = reportFolderOf(options, cwd);
   store.checkWritable();
   checkWritable(report, 'report', '--report');
-  const all = [
-    ...new Set([...folders.flatMap((given) => foldersIn(resolve(cwd, given), given)), store.folder, report]),
-  ];
-  const found = all.flatMap((folder) => savedIn(folder, store.folder));
-  const history = mergeHistories(all.flatMap((folder) => readHistory(join(folder, historyName))));
-  const counterexamples = mergeCounterexamples(found, history);
-  const own = partsIn(report);
-  const parts = joinParts(all.flatMap(partsIn));
-  for (const counterexample of counterexamples) store.put(counterexample);
+  const leftIn = (folder: string) => ({
+    counterexamples: savedIn(folder, store.folder),
+    nights: readHistory(join(folder, historyName)),
+    parts: partsIn(folder),
+  });
+  const given = folders.map((name) => ({ name, left: foldersIn(resolve(cwd, name), name).map(leftIn) }));
+  const target = [store.folder, report].map(leftIn);
+  const all = [...given.flatMap(({ left }) => left), ...target];
+  const history = mergeHistories(all.flatMap(({ nights }) => nights));
+  const counterexamples = mergeCounterexamples(
+    all.flatMap((left) => left.counterexamples),
+    history,
+  );
+  const own = target[1]!.parts;
+  const parts = joinParts(all.flatMap((left) => left.parts));
+  const files = new Map(counterexamples.map((one) => [one.id, store.put(one)]));
   const isSettled = settledIn(history);
   for (const { file, counterexample } of store.found()) if (isSettled(counterexample)) store.remove(file);
   writeHistory(join(report, historyName), history);
@@ -43,9 +50,9 @@ export async function merge(folders: readonly string[], options: MergeOptions): 
   const isSame =
     own.length === 0 || own.some(({ night }) => parts.some((part) => part.night.started === night.started));
   if (!isSame) await putAway(report, null);
-  for (const given of folders.filter((one) => !foldersIn(resolve(cwd, one), one).some(holdsAnything)))
-    process.stderr.write(`${given}: nothing of a night or a campaign lies here\n`);
-  const files = new Map(store.found().map(({ file, counterexample }) => [counterexample.id, file]));
+  const isEmpty = ({ left }: (typeof given)[number]) => left.every((one) => Object.values(one).flat().length === 0);
+  for (const { name } of given.filter(isEmpty))
+    process.stderr.write(`${name}: nothing of a night or a campaign lies here\n`);
   // Its part's store may be gone.
   const toldOf = (finding: NightFinding): NightFinding => {
     const file = finding.file === null ? undefined : files.get(finding.id);
@@ -67,14 +74,6 @@ function foldersIn(folder: string, given: string): string[] {
   } catch (error) {
     throw new UsageError(`${given}: no folder that can be read (${(error as NodeJS.ErrnoException).code})`);
   }
-}
-
-function holdsAnything(folder: string): boolean {
-  return (
-    new Store(folder).found().length > 0 ||
-    readHistory(join(folder, historyName)).length > 0 ||
-    partsIn(folder).length > 0
-  );
 }
 
 /** The counterexamples in a folder, as they are in another: a backend that is a file here is named by its path from there. */

@@ -200,7 +200,7 @@ interface Seen {
   programs: Map<Finding, Programs>;
   kept: readonly Replayed[];
   /** What had been saved as it stood and needs that no more. */
-  settled: string[];
+  settled: Saved[];
 }
 
 async function hunt(session: Session, plan: Plan, seen: Seen, report: Report): Promise<CampaignResult> {
@@ -249,8 +249,7 @@ async function hunt(session: Session, plan: Plan, seen: Seen, report: Report): P
       onAgain: (before, finding) => {
         if (finding === null) return;
         if (saved.has(signatureOf(before))) saved.add(signatureOf(finding));
-        if (!before.counterexample.shrunk && finding.counterexample.shrunk)
-          seen.settled.push(settledKey(before.counterexample));
+        if (!before.counterexample.shrunk && finding.counterexample.shrunk) seen.settled.push(before);
       },
       canary: canary.name,
       store,
@@ -306,8 +305,7 @@ async function close(
 ): Promise<number> {
   const { kept } = seen;
   const { known, old, fresh } = sorted(result.findings, plan);
-  const gone = plan.counterexamples.filter(({ counterexample }) => seen.settled.includes(settledKey(counterexample)));
-  const isGone = (signature: string) => gone.some((one) => signatureOf(one) === signature);
+  const isGone = (signature: string) => seen.settled.some((one) => signatureOf(one) === signature);
   const failing = kept.filter(
     ({ what, standing, key }) => what === 'counterexample' && standing === 'fails' && !isGone(key),
   );
@@ -367,7 +365,7 @@ function nightOf(
     }),
     saved: kept.map(({ key, standing }) => ({ key, standing })),
     ...sorted(findings, plan),
-    ...(settled.length === 0 ? {} : { settled }),
+    ...(settled.length === 0 ? {} : { settled: settled.map(({ counterexample }) => settledKey(counterexample)) }),
     exit,
   };
 }

@@ -98,11 +98,11 @@ export function writeHistory(file: string, nights: readonly Night[]): void {
  */
 export function nextBatch(history: readonly Night[], seed: number, { index, count }: Shard = wholeCampaign): number {
   const nights = history.filter((one) => one.seed === seed);
+  if (nights.length === 0) return index;
   const floor = history.length < keptNights ? 0 : Math.min(...nights.map(({ from }) => from));
   const hasRun = (batch: number) =>
     batch < floor ||
     nights.some(({ shard: [own, of], from, next }) => from <= batch && batch < next && batch % of === own - 1);
-  if (nights.length === 0) return index;
   let batch = index;
   while (hasRun(batch)) batch += count;
   return batch;
@@ -116,12 +116,12 @@ export function toldIn(history: readonly Night[]): Set<string> {
 
 /** Signatures that were new in a night that was killed, before it could tell of them, and that no night has told of since. */
 export function untoldIn(history: readonly Night[]): Set<string> {
-  return new Set(
-    history.flatMap(({ exit, fresh }, i) => {
-      const since = exit === null ? toldIn(history.slice(i + 1)) : null;
-      return since === null ? [] : fresh.filter((signature) => !since.has(signature));
-    }),
-  );
+  const untold = history.flatMap(({ exit, fresh }, i) => {
+    if (exit !== null) return [];
+    const since = toldIn(history.slice(i + 1));
+    return fresh.filter((signature) => !since.has(signature));
+  });
+  return new Set(untold);
 }
 
 /** What names a counterexample that was saved as it stood: one with its id that is found elsewhere is another. */

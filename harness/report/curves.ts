@@ -15,8 +15,8 @@ export interface CurvesOptions {
   /** The most on either axis; at least what the points need. */
   mostX: number;
   mostY: number;
-  /** Where words stand under the axis; at four even steps where it is left out. */
-  ticksX?: readonly number[];
+  /** Whether only whole numbers have words under the axis. */
+  isWholeX?: boolean;
   wordsX(x: number): string;
   wordsY(y: number): string;
   /** Under the axis. */
@@ -26,10 +26,20 @@ export interface CurvesOptions {
 const size = { width: 720, height: 260, left: 64, right: 40, top: 16, bottom: 46 };
 const steps = [0, 0.25, 0.5, 0.75, 1];
 
-export function curves({ label, series, mostX, mostY, ticksX, wordsX, wordsY, titleX }: CurvesOptions): Markup {
+export function curves({
+  label,
+  series,
+  mostX,
+  mostY,
+  isWholeX = false,
+  wordsX,
+  wordsY,
+  titleX,
+}: CurvesOptions): Markup {
   const [right, bottom] = [size.width - size.right, size.height - size.bottom];
   const x = (value: number) => size.left + (mostX === 0 ? 0 : value / mostX) * (right - size.left);
   const y = (value: number) => bottom - (mostY === 0 ? 0 : value / mostY) * (bottom - size.top);
+  const ticks = steps.map((step) => (isWholeX ? Math.round(step * mostX) : step * mostX));
   const lines = series.map(({ name, points }, i) => {
     const path = points.map((point) => `${x(point.x).toFixed(1)},${y(point.y).toFixed(1)}`).join(' ');
     const dots = points.map(
@@ -41,7 +51,7 @@ export function curves({ label, series, mostX, mostY, ticksX, wordsX, wordsY, ti
   });
   return html`<svg role="img" aria-label="${label}" viewBox="0 0 ${size.width} ${size.height}" width="${size.width}" height="${size.height}">
 ${steps.map((step) => html`<line class="grid" x1="${size.left}" x2="${right}" y1="${y(step * mostY)}" y2="${y(step * mostY)}"/><text class="soft" x="${size.left - 8}" y="${y(step * mostY) + 4}" text-anchor="end">${wordsY(step * mostY)}</text>`)}
-${[...new Set(ticksX ?? steps.map((step) => step * mostX))].map((tick) => html`<text class="soft" x="${x(tick)}" y="${bottom + 18}" text-anchor="middle">${wordsX(tick)}</text>`)}
+${[...new Set(ticks)].map((tick) => html`<text class="soft" x="${x(tick)}" y="${bottom + 18}" text-anchor="middle">${wordsX(tick)}</text>`)}
 <text x="${(size.left + right) / 2}" y="${size.height - 6}" text-anchor="middle">${titleX}</text>
 ${lines}
 </svg>`;

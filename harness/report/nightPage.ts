@@ -187,7 +187,7 @@ function trendsSection(history: readonly Night[]): Markup {
   const day = (i: number) => (hasOneADay ? days[i]! : nights[i]!.started.slice(5, 16).replace('T', ' '));
   return html`<section aria-labelledby="trends"><h2 id="trends">The last nights</h2>
 <p class="soft">Different failures that each night came upon, of ${plural(nights.length, 'night')}.</p>
-${nights.length < 2 ? nothing : html`${linesLegend(names)}${scrolling('Failures from night to night', curves({ label: 'Failures by night; the numbers are in the table below', series, mostX: nights.length - 1, mostY: most, ticksX: [0, 0.25, 0.5, 0.75, 1].map((share) => Math.round(share * (nights.length - 1))), wordsX: day, wordsY: (y) => String(Math.round(y)), titleX: 'night' }))}`}
+${nights.length < 2 ? nothing : html`${linesLegend(names)}${scrolling('Failures from night to night', curves({ label: 'Failures by night; the numbers are in the table below', series, mostX: nights.length - 1, mostY: most, isWholeX: true, wordsX: day, wordsY: (y) => String(Math.round(y)), titleX: 'night' }))}`}
 ${scrolling('Nights', html`<table><thead><tr><th scope="col">began</th><th scope="col">shard</th><th scope="col">cases</th><th scope="col">new</th><th scope="col">saved before</th><th scope="col">known</th><th scope="col">exit</th></tr></thead><tbody>${rows}</tbody></table>`)}</section>`;
 }
 

@@ -8,7 +8,7 @@ import {
   type TensorSpec,
 } from '../core/case.ts';
 import { elementCount } from '../core/tensor.ts';
-import type { Night } from '../night/history.ts';
+import type { NightReport } from '../night/nightReport.ts';
 
 /** Tensors with up to so many elements are written out. */
 const maxShown = 16;
@@ -90,13 +90,13 @@ export function durationWords(seconds: number): string {
 }
 
 /** How long a night took, from its parts: those that several machines take at once are not added up. */
-export function lengthWords({ night, curves }: { night: { seconds: number }; curves: readonly unknown[] }): string {
+export function lengthWords({ night, curves }: Pick<NightReport, 'night' | 'curves'>): string {
   const length = durationWords(night.seconds);
   return curves.length > 1 ? `${curves.length} parts of ${length} at most` : length;
 }
 
 /** Which batches a night ran; of several parts each has its own. */
-export function spanWords({ night, curves }: { night: Night; curves: readonly unknown[] }): string {
+export function spanWords({ night, curves }: Pick<NightReport, 'night' | 'curves'>): string {
   if (curves.length > 1) return 'of several shards or seeds';
   const shard = night.shard[1] === 1 ? '' : `, shard ${night.shard.join(' of ')}`;
   return `from batch ${groupDigits(night.from)} to before ${groupDigits(night.next)} of seed ${night.seed}${shard}`;
