@@ -198,9 +198,10 @@ export function withoutFeatures(layer: RawLayer, features: readonly string[]): R
 }
 
 /** Stride for dilation and dilation for stride, where there is an output_padding. */
-const exchanged = onAxes(({ stride, dilation, outputPadding }) =>
-  outputPadding > 0 ? { stride: dilation, dilation: stride } : { stride, dilation },
-);
+const exchanged = (layer: RawLayer): RawLayer =>
+  layer.axes.some(({ outputPadding }) => outputPadding > 0)
+    ? onAxes(({ stride, dilation }) => ({ stride: dilation, dilation: stride }))(layer)
+    : layer;
 
 /** With a kernel that shows the dilation instead of an output_padding that is only allowed by it. */
 const dilating = onAxes(({ kernel, dilation, outputPadding }) =>

@@ -79,6 +79,8 @@ function replicating(raw: RawPadding): RawPadding {
   return { ...raw, mode: 'replicate', valueKind: 0, axes: raw.axes.slice(0, 3), leading };
 }
 
+const zeros = (raw: RawPadding): RawPadding => ({ ...valued(raw), valueKind: 0 });
+
 /** By the name of a feature, a padding without it, and otherwise as it is. Of a mode what remains is a value that shows. */
 const paddingWithout: Readonly<Record<string, (raw: RawPadding) => RawPadding>> = {
   mode: valued,
@@ -116,7 +118,10 @@ const paddingOtherwise: Readonly<Record<string, readonly ((raw: RawPadding) => R
   'crop behind': elsewhere,
   pad: [negated, inverted],
   crop: [negated, inverted],
-  value: [replicating],
+  value: [replicating, zeros],
+  'mode reflect': [zeros],
+  'mode replicate': [zeros],
+  'mode circular': [zeros],
 };
 
 /** The padding as it is, and of a tensor that is somewhat larger, in which more can be seen. */
@@ -136,7 +141,9 @@ export const pad: ForwardOperator = {
     if (spec.shapes.input.includes(0)) return [];
     const raw = fromSpec(spec);
     const alone = features.includes('several axes') ? raw.axes.map((axis) => ({ ...raw, axes: [axis] })) : [raw];
-    return alone.flatMap((one) => {
+    // A value goes with the mode that takes one, or remains as 0.
+    const starts = features.includes('value') ? [...alone, ...alone.map(zeros)] : alone;
+    return starts.flatMap((one) => {
       const less = features.reduce((left, feature) => paddingWithout[feature]?.(left) ?? left, one);
       const isPadded = less.axes.some(({ before, after }) => before !== 0 || after !== 0);
       if (isPadded) return alike(less);

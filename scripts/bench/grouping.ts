@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { Campaign } from '../../harness/campaign/campaign.ts';
 import type { Finding } from '../../harness/campaign/findings.ts';
@@ -13,7 +14,7 @@ import type { OpName } from '../../harness/core/case.ts';
 import { type Call, prepare } from '../../harness/operators/call.ts';
 import { operators } from '../../harness/operators/index.ts';
 import { Store } from '../../harness/store/store.ts';
-import { type Bug, bugs, mistakeOf } from './mutants/holding.ts';
+import { type Bug, bugs, mistakeOf, triggers } from './mutants/holding.ts';
 import { outcomeOf } from './mutants/outcome.ts';
 
 /*
@@ -34,7 +35,9 @@ const trialBatches = 24;
 const leastAlone = 5;
 const leastAloneShare = 1 / 3;
 const traits = { strict: false, arithmetic: { flushesDenormals: false } };
-const given = process.argv.slice(2).map(Number);
+const { values, positionals } = parseArgs({ options: { triggers: { type: 'boolean' } }, allowPositionals: true });
+const pool = values.triggers === true ? triggers : bugs;
+const given = positionals.map(Number);
 const seeds = given.length > 0 ? given : [1, 2, 3];
 
 /** Numbers from 0 to below a limit, from a seed. */
@@ -75,7 +78,7 @@ async function choose(seed: number, oracle: FrameworkOracle): Promise<Bug[]> {
   const chosen: Bug[] = [];
   for (let turn = 0; chosen.length < wantedBugs; turn++) {
     const op = ops[turn % ops.length]!;
-    const left = bugs.filter((bug) => bug.op === op && !chosen.includes(bug));
+    const left = pool.filter((bug) => bug.op === op && !chosen.includes(bug));
     const bug = left[random(left.length)]!;
     const together = [...chosen.filter((one) => one.op === op), bug];
     const sets = await Promise.all(together.map(showing));

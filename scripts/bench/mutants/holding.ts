@@ -3,7 +3,8 @@ import type { Backend } from '../../../harness/core/backend.ts';
 import { type Inputs, inputNames, mapInputs, type OpName } from '../../../harness/core/case.ts';
 import { bytesOf, type Tensor } from '../../../harness/core/tensor.ts';
 import { callMutants } from './index.ts';
-import { type Mistake, sceneOf } from './mutant.ts';
+import { type Mistake, type Mutant, sceneOf } from './mutant.ts';
+import { triggerMutants } from './triggers.ts';
 
 /* Backends that hold several bugs at once. */
 
@@ -14,9 +15,18 @@ export interface Bug {
 }
 
 /** Every bug whose showing follows from the call. What shows in certain values only would show in nearly every call beside. */
-export const bugs: readonly Bug[] = callMutants.flatMap(({ name, ops }) => ops.map((op) => ({ op, name })));
+export const bugs: readonly Bug[] = bugsOf(callMutants);
 
-const mistakes = new Map<string, Mistake>(callMutants.map(({ name, start }) => [name, start()]));
+/** Something that goes wrong where one or two conditions hold. */
+export const triggers: readonly Bug[] = bugsOf(triggerMutants);
+
+function bugsOf(mutants: readonly Mutant[]): Bug[] {
+  return mutants.flatMap(({ name, ops }) => ops.map((op) => ({ op, name })));
+}
+
+const mistakes = new Map<string, Mistake>(
+  [...callMutants, ...triggerMutants].map(({ name, start }) => [name, start()]),
+);
 
 export function mistakeOf({ name }: Bug): Mistake {
   const mistake = mistakes.get(name);
