@@ -211,6 +211,7 @@ const dilating = onAxes(({ kernel, dilation, outputPadding }) =>
 /** By the name of a feature that a layer may have by chance, other ways that it may have instead. */
 const otherwise: Readonly<Record<string, readonly ((layer: RawLayer) => RawLayer)[]>> = {
   'a single channel': [(layer) => ({ ...layer, inChannels: 2 })],
+  'even kernel': [onAxes(({ kernel }) => ({ kernel: kernel + 1 - (kernel % 2) }))],
   pointwise: [
     onAxes(() => ({ kernel: 2 })),
     onAxes(() => ({ kernel: 3 })),

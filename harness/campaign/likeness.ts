@@ -71,6 +71,18 @@ function isElsewhere(own: Mismatch, others: readonly Mismatch[]): boolean {
   return common.some((end) => (shape.at(end.axis) ?? 1) > 1 && !has(own, end));
 }
 
+/** Shares of wrong elements that differ by no more may be by one bug: with other data, and in results of other sizes. */
+const alikeShare = 0.2;
+
+/** How far apart the shares of wrong elements are, of a failure and of others on average, beyond what says nothing. */
+function shareApart(own: Mismatch, others: readonly Mismatch[]): number {
+  const shares = others.flatMap(({ culprit }) => culprit?.share ?? []);
+  const share = own.culprit?.share ?? null;
+  if (share === null || shares.length === 0) return 0;
+  const mean = shares.reduce((sum, one) => sum + one, 0) / shares.length;
+  return Math.max(0, Math.abs(share - mean) - alikeShare);
+}
+
 /** Small integers may hide a mistake: what is said to pass has passed with so many data. */
 const tries = 3;
 /** So often a failure that is left when something has been taken away is looked at in the same way. */
@@ -133,12 +145,17 @@ function explains({ features }: Known, own: Mismatch, results: readonly (Mismatc
   return wrong.length > 0 && !(features.length === 0 && isElsewhere(own, wrong));
 }
 
+/** The first of calls that have the same parameters. */
+function unlike(calls: readonly Call[]): Call[] {
+  return [...new Map(calls.toReversed().map((call) => [JSON.stringify(call.spec.params), call])).values()].reverse();
+}
+
 /** How a search for another bug sees what it has to leave alone: by known bugs that do not hang on values; few calls, as it asks often. */
 export function explanations(call: Call, known: readonly Known[]): Explanation[] {
   if (call.refusal !== null) return [];
   const plain = known.filter((one) => !hangsOnValues(one));
   return candidatesOf(['refuses', ...call.operator.features(call.spec)], plain).map((one) => ({
-    calls: bare(call, one).slice(0, one.features.length === 0 ? tries : 1),
+    calls: one.features.length === 0 ? bare(call, one).slice(0, tries) : unlike(bare(call, one)),
     explains: (own, results) => explains(one, own, results),
   }));
 }
@@ -196,14 +213,22 @@ export async function likenessOf<K extends Known>(
   const explaining = tests.filter((test) => explains(test.candidate, mismatch, wrongOf(test)));
   const lesses = (test: Test) => test.less.filter((some) => keyOf(some[0]!) !== keyOf(call));
   const lefts = (test: Test) => lesses(test).flatMap((some) => failureOf(some) ?? []);
-  /** How unlike the case a bug that is in it is: by where results are wrong, and by the share of calls that fail without what it needs. */
+  /** How unlike the case a bug that is in it is, by where results are wrong and by how many are. */
+  const unlikeness = (test: Test) => {
+    const wrong = wrongOf(test);
+    return (isElsewhere(mismatch, wrong) ? 1 : 0) + shareApart(mismatch, wrong);
+  };
+  /** The same, and by the share of calls that fail without what it needs: all, of what needs nothing. */
   const distanceTo = (test: Test) => {
     const all = lesses(test).flat();
-    const share = all.filter((one) => resultOf(one) !== undefined).length / Math.max(1, all.length);
-    return isElsewhere(mismatch, wrongOf(test)) ? 1 + share : share;
+    const share = all.length === 0 ? 1 : all.filter((one) => resultOf(one) !== undefined).length / all.length;
+    return unlikeness(test) + share;
   };
   explaining.sort((one, other) => distanceTo(one) - distanceTo(other));
-  const alone = explaining.find((test) => lefts(test).length === 0);
+  const least = Math.min(...explaining.map(unlikeness));
+  // From what needs nothing nothing can be taken away: it has to be as like as any.
+  const isEnough = (test: Test) => lesses(test).length > 0 || unlikeness(test) === least;
+  const alone = explaining.find((test) => lefts(test).length === 0 && isEnough(test));
   if (alone !== undefined) return { known: alone.candidate, behind: null };
   // It fails without something that is needed: there is another bug in it, perhaps one that is known.
   const found = explaining[0]?.candidate ?? null;

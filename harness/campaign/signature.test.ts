@@ -16,7 +16,7 @@ function callOf(params: Params = {}, values: JsonNumber[] = [1, 2, 3]): Call {
 }
 
 function wrongValue(want: number, got: number, allowed = 0): Mismatch {
-  const culprit = { index: [0, 0, 0], want, got, allowed, ends: [] };
+  const culprit = { index: [0, 0, 0], want, got, allowed, ends: [], share: null };
   return { verdict: 'mismatch', kind: 'value', reason: `got ${got}`, shape: [1, 1, 3], culprit };
 }
 

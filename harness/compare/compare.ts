@@ -149,6 +149,7 @@ function compareValues(call: Call, want: Tensor, got: Tensor, arithmetic: Arithm
     got: got.data[culprit.at]!,
     allowed: bound,
     ends: endsOf(wrong, shape),
+    share: wrong.length / want.data.length,
   };
   const [wanted, given] = [toJsonNumber(at.want), toJsonNumber(at.got)];
   const reason = `at [${at.index.join(', ')}]: wanted ${wanted}, got ${given}, allowed difference ${at.allowed}`;

@@ -31,6 +31,8 @@ export interface Culprit {
   allowed: number;
   /** Where all elements lie that are wrong: an end of an axis, or of several; none where they lie anywhere, or it isn't known where. */
   ends: readonly End[];
+  /** The share of all elements that are wrong, or null where it isn't known. */
+  share: number | null;
 }
 
 /** What the comparison of two outcomes of one case gave. */

@@ -150,5 +150,11 @@ function broken(
 function mismatchAt(i: number, { shape }: Tensor, want: number, got: number, allowed: number): Mismatch {
   const index = indexOf(i, shape);
   const reason = `at [${index.join(', ')}]: wanted ${toJsonNumber(want)}, got ${toJsonNumber(got)}, allowed difference ${allowed}`;
-  return { verdict: 'mismatch', kind: 'value', reason, shape, culprit: { index, want, got, allowed, ends: [] } };
+  return {
+    verdict: 'mismatch',
+    kind: 'value',
+    reason,
+    shape,
+    culprit: { index, want, got, allowed, ends: [], share: null },
+  };
 }

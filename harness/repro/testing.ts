@@ -18,7 +18,7 @@ export function nothingWrong(call: Call, backend: Finding['backend']): Finding {
   const { input } = call.spec.dtypes;
   const output: Tensor = { dtype: input, shape, data: (input === 'int32' ? Int32Array : Float32Array).from(data) };
   const at = data.length - 1;
-  const culprit = { index: indexOf(at, shape), want: data[at]!, got: data[at]!, allowed: 0, ends: [] };
+  const culprit = { index: indexOf(at, shape), want: data[at]!, got: data[at]!, allowed: 0, ends: [], share: null };
   return {
     call,
     before: [],

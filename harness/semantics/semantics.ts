@@ -116,8 +116,8 @@ export function namesOf(found: Readonly<Record<string, boolean>>): string[] {
  * mostly by chance.
  */
 export function isLack(feature: string): boolean {
-  // Without gaps between the copies of a kernel they overlap.
-  return ['a single channel', 'pointwise', 'overlap'].includes(feature);
+  // Without gaps between the copies of a kernel they overlap, and the smallest kernel that is none of 1 is even.
+  return ['a single channel', 'pointwise', 'overlap', 'even kernel'].includes(feature);
 }
 
 /** Those features that say what a call has. */

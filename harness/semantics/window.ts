@@ -314,6 +314,7 @@ export function windowFeatures(spec: Spec, axes: number, windows: readonly Windo
     bias: spec.shapes.bias !== undefined,
     pointwise: windows.every((window) => window.kernel === 1),
     kernel: windows.some((window) => window.kernel > 1),
+    'even kernel': windows.some((window) => window.kernel % 2 === 0),
     'kernel > 2': windows.some((window) => window.kernel > 2),
     stride: windows.some((window) => window.stride > 1),
     'stride > 2': windows.some((window) => window.stride > 2),
