@@ -60,12 +60,15 @@ export function featuresOf(call: Call, backend: string, mismatch: Mismatch): str
 }
 
 /** Of these each says more than those before. */
-const paddings = ['padding', 'padding > half', 'padding ≥ kernel', 'padding > reach'];
+const chains = [
+  ['padding', 'padding > half', 'padding ≥ kernel', 'padding > reach'],
+  ['constant', 'value'],
+];
 
 /** Whether a feature says all that another does, and more: `kernel > 2` for `kernel`, `pad behind` for `pad`. */
 export function isMoreThan(feature: string, other: string): boolean {
-  const [at, than] = [paddings.indexOf(feature), paddings.indexOf(other)];
-  return at >= 0 && than >= 0 ? at > than : feature.startsWith(`${other} `);
+  const chain = chains.find((one) => one.includes(feature) && one.includes(other));
+  return chain === undefined ? feature.startsWith(`${other} `) : chain.indexOf(feature) > chain.indexOf(other);
 }
 
 /** Those that say most: a kernel of more than 2 is one of more than 1, too. */

@@ -88,7 +88,6 @@ const paddingWithout: Readonly<Record<string, (raw: RawPadding) => RawPadding>> 
   'mode replicate': valued,
   'mode circular': valued,
   int32: (raw) => ({ ...raw, int32: false }),
-  value: replicating,
   pad: onEnds(({ before, after }) => ({ before: Math.min(0, before), after: Math.min(0, after) })),
   'pad in front': onEnds(({ before }) => ({ before: Math.min(0, before) })),
   'pad behind': onEnds(({ after }) => ({ after: Math.min(0, after) })),
@@ -119,6 +118,7 @@ const paddingOtherwise: Readonly<Record<string, readonly ((raw: RawPadding) => R
   pad: [negated, inverted],
   crop: [negated, inverted],
   value: [replicating, zeros],
+  constant: [replicating],
   'mode reflect': [zeros],
   'mode replicate': [zeros],
   'mode circular': [zeros],
@@ -142,9 +142,10 @@ export const pad: ForwardOperator = {
     const raw = fromSpec(spec);
     const alone = features.includes('several axes') ? raw.axes.map((axis) => ({ ...raw, axes: [axis] })) : [raw];
     // A value goes with the mode that takes one, or remains as 0.
-    const starts = features.includes('value') ? [...alone, ...alone.map(zeros)] : alone;
+    const others = features.filter((feature) => feature !== 'value');
+    const starts = others.length < features.length ? [...alone.map(replicating), ...alone.map(zeros)] : alone;
     return starts.flatMap((one) => {
-      const less = features.reduce((left, feature) => paddingWithout[feature]?.(left) ?? left, one);
+      const less = others.reduce((left, feature) => paddingWithout[feature]?.(left) ?? left, one);
       const isPadded = less.axes.some(({ before, after }) => before !== 0 || after !== 0);
       if (isPadded) return alike(less);
       // What shows in pads as in crops needs one of them.

@@ -419,6 +419,7 @@ function features(spec: Spec): string[] {
   return namesOf({
     mode: !isConstant,
     [`mode ${modeOf(spec)}`]: !isConstant,
+    constant: isConstant,
     [spec.dtypes.input]: spec.dtypes.input !== 'float32',
     value: !Object.is(paddingValue(spec), 0),
     pad: axes.some(({ before, after }) => before > 0 || after > 0),

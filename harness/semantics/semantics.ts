@@ -117,7 +117,7 @@ export function namesOf(found: Readonly<Record<string, boolean>>): string[] {
  */
 export function isLack(feature: string): boolean {
   // Without gaps between the copies of a kernel they overlap, and the smallest kernel that is none of 1 is even.
-  return ['a single channel', 'pointwise', 'overlap', 'even kernel'].includes(feature);
+  return ['a single channel', 'pointwise', 'overlap', 'even kernel', 'constant'].includes(feature);
 }
 
 /** Those features that say what a call has. */
