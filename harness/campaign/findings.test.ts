@@ -73,8 +73,38 @@ describe('of two bugs in one operator', () => {
       'circular off by one in front',
       ['mode circular+pad in front+unequal ends', 'pad behind'],
     ],
+    ['conv_transpose1d', 'dilation ignored', 'the rest of a row beyond eights left to zero', ['dilation', 'plain']],
+    [
+      'pad',
+      'the last column is missing where the mode is constant',
+      'the last column is missing where the mode is circular and it pads behind',
+      ['constant', 'mode circular+pad behind'],
+    ],
+    [
+      'conv1d',
+      'the first element is off by one where the kernel is even and the padding is same',
+      'all is twice as much where it is depthwise and there is a stride',
+      ['groups+a single channel+stride', 'kernel+even kernel+padding same'],
+    ],
   ])('%s: %s, and %s: both are found, and nothing else', async (op, one, other, needs) => {
     expect(needsOf(await hunt(op, [one, other], 1024))).toEqual(needs);
+  });
+});
+
+describe('of one bug', () => {
+  test.each<[OpName, string, string]>([
+    // A stride or a dilation is there because an output_padding needs one.
+    [
+      'conv_transpose2d',
+      'rows run the other way where there is a bias and there is output_padding',
+      'bias+output_padding',
+    ],
+    // Constant pads have a value or zeros.
+    ['pad', 'it refuses where the mode is constant and its ends differ', 'refuses+constant+unequal ends'],
+    ['pad', 'the first element is off by one where it pads behind', 'pad behind'],
+    ['conv2d', 'all is 0 where the kernel is odd', 'kernel > 2'],
+  ])('%s: %s: there is one finding', async (op, name, needs) => {
+    expect(needsOf(await hunt(op, [name], 1024))).toEqual([needs]);
   });
 });
 
@@ -93,5 +123,17 @@ describe('a failure', () => {
       if (!has.includes('bias')) expect(signature).toBe('conv1d/mine/value/kernel+dilation');
       if (!has.includes('dilation')) expect(signature).toBe('conv1d/mine/value/bias');
     }
+  });
+
+  test('with nearly all elements wrong is none of a bug that leaves a few wrong, and that needs nothing', async () => {
+    const names = ['dilation ignored', 'the rest of a row beyond eights left to zero'];
+    const { judged } = await hunt('conv_transpose1d', names, 1536);
+    const signatures = judged.flatMap(({ results: [result] }) => {
+      const verdict = result!.verdict;
+      const isNearlyAll = verdict.verdict === 'mismatch' && (verdict.culprit?.share ?? 0) > 0.8;
+      return isNearlyAll && result!.finding !== null ? [result!.finding.counterexample.signature] : [];
+    });
+    expect(signatures.length).toBeGreaterThan(20);
+    expect(signatures.filter((one) => one.endsWith('/plain')).length / signatures.length).toBeLessThan(0.1);
   });
 });

@@ -58,7 +58,7 @@ describe('integers', () => {
       kind: 'value',
       reason: `at [0, 0, 1]: wanted 32, got ${got}, allowed difference 0`,
       shape: [1, 1, 2],
-      culprit: { index: [0, 0, 1], want: 32, got, allowed: 0, ends: [{ axis: -1, end: 'last' }] },
+      culprit: { index: [0, 0, 1], want: 32, got, allowed: 0, ends: [{ axis: -1, end: 'last' }], share: 0.5 },
     });
   });
 });

@@ -94,7 +94,13 @@ const paddingWithout: Readonly<Record<string, (raw: RawPadding) => RawPadding>> 
   crop: onEnds(({ before, after }) => ({ before: Math.max(0, before), after: Math.max(0, after) })),
   'crop in front': onEnds(({ before }) => ({ before: Math.max(0, before) })),
   'crop behind': onEnds(({ after }) => ({ after: Math.max(0, after) })),
-  'unpadded axes': (raw) => ({ ...raw, leading: raw.leading.slice(raw.mode === 'constant' ? raw.leading.length : -1) }),
+  'unpadded axes': (raw) => {
+    const { mode, axes, leading } = raw;
+    // Pads of no axis at all leave one that is padded by nothing.
+    if (axes.length === 0 && leading.length > 0)
+      return { ...raw, axes: [{ before: 0, after: 0, extra: leading.at(-1)! - 1 }], leading: [] };
+    return { ...raw, leading: leading.slice(mode === 'constant' ? leading.length : -1) };
+  },
 };
 
 const exchanged = onEnds(({ before, after }) => ({ before: after, after: before }));
@@ -149,7 +155,11 @@ export const pad: ForwardOperator = {
       const isPadded = less.axes.some(({ before, after }) => before !== 0 || after !== 0);
       if (isPadded) return alike(less);
       // What shows in pads as in crops needs one of them.
-      const axes = less.axes.map((axis, i) => ({ ...axis, before: one.axes[i]!.before, after: one.axes[i]!.after }));
+      const axes = less.axes.map((axis, i) => ({
+        ...axis,
+        before: one.axes[i]?.before ?? 0,
+        after: one.axes[i]?.after ?? 0,
+      }));
       return alike({ ...less, axes });
     });
   },
