@@ -79,6 +79,7 @@ function replicating(raw: RawPadding): RawPadding {
   return { ...raw, mode: 'replicate', valueKind: 0, axes: raw.axes.slice(0, 3), leading };
 }
 
+const nothing = { before: 0, after: 0 };
 const zeros = (raw: RawPadding): RawPadding => ({ ...valued(raw), valueKind: 0 });
 
 /** By the name of a feature, a padding without it, and otherwise as it is. Of a mode what remains is a value that shows. */
@@ -98,7 +99,7 @@ const paddingWithout: Readonly<Record<string, (raw: RawPadding) => RawPadding>> 
     const { mode, axes, leading } = raw;
     // Pads of no axis at all leave one that is padded by nothing.
     if (axes.length === 0 && leading.length > 0)
-      return { ...raw, axes: [{ before: 0, after: 0, extra: leading.at(-1)! - 1 }], leading: [] };
+      return { ...raw, axes: [{ ...nothing, extra: leading.at(-1)! - smallest(mode, nothing) }], leading: [] };
     return { ...raw, leading: leading.slice(mode === 'constant' ? leading.length : -1) };
   },
 };

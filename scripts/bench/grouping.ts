@@ -19,7 +19,8 @@ import { outcomeOf } from './mutants/outcome.ts';
 
 /*
  * Whether one bug comes out as one group: a backend that holds 25 bugs, chosen at random, is given to a campaign until it has failed
- * 2,000 times. `grouping.js [seed…]`: one backend a seed. What a failure is a case of is known here, from each of the bugs alone.
+ * 2,000 times. `grouping.js [--triggers] [seed…]`: one backend a seed, of realistic bugs or of made-up ones. What
+ * a failure is a case of is known here, from each of the bugs alone.
  *
  * Bugs are chosen such that each of them shows alone often enough: of two that mostly come together nobody could tell which it was.
  * Fails where the groups are not 25 ± 2, or where precision or recall are below 95 %.
