@@ -227,3 +227,11 @@ test('may be otherwise than pointwise with a result as large', () => {
   const others = operator.otherwise(spec, 'pointwise').filter(({ params }) => params.padding === 1);
   expect(others.map((one) => operator.outputShape(one))).toContainEqual(operator.outputShape(spec));
 });
+
+test('may have an output_padding by dilation on all axes, where it has a stride on all of them', () => {
+  const operator = transposedConvolution(2);
+  const params = { ...operator.plainest.params, stride: 2, output_padding: [0, 1] };
+  const others = operator.otherwise({ ...operator.plainest, params }, 'stride');
+  expect(others.length).toBeGreaterThan(0);
+  for (const other of others) expect(other.params).toMatchObject({ stride: 1, dilation: 2, output_padding: [0, 1] });
+});
