@@ -146,8 +146,9 @@ function explains({ features }: Known, own: Mismatch, results: readonly (Mismatc
 }
 
 /** The first of calls that have the same parameters. */
-function unlike(calls: readonly Call[]): Call[] {
-  return [...new Map(calls.toReversed().map((call) => [JSON.stringify(call.spec.params), call])).values()].reverse();
+function firstOfEach(calls: readonly Call[]): Call[] {
+  const keys = calls.map((call) => JSON.stringify(call.spec.params));
+  return calls.filter((_, i) => keys.indexOf(keys[i]!) === i);
 }
 
 /** How a search for another bug sees what it has to leave alone: by known bugs that do not hang on values; few calls, as it asks often. */
@@ -155,7 +156,7 @@ export function explanations(call: Call, known: readonly Known[]): Explanation[]
   if (call.refusal !== null) return [];
   const plain = known.filter((one) => !hangsOnValues(one));
   return candidatesOf(['refuses', ...call.operator.features(call.spec)], plain).map((one) => ({
-    calls: one.features.length === 0 ? bare(call, one).slice(0, tries) : unlike(bare(call, one)),
+    calls: one.features.length === 0 ? bare(call, one).slice(0, tries) : firstOfEach(bare(call, one)),
     explains: (own, results) => explains(one, own, results),
   }));
 }

@@ -104,6 +104,12 @@ const paddingWithout: Readonly<Record<string, (raw: RawPadding) => RawPadding>> 
   },
 };
 
+function withoutFeature(raw: RawPadding, feature: string): RawPadding[] {
+  // A value goes with the mode that takes one, or remains as 0.
+  if (feature === 'value') return [replicating(raw), zeros(raw)];
+  return [paddingWithout[feature]?.(raw) ?? raw];
+}
+
 const exchanged = onEnds(({ before, after }) => ({ before: after, after: before }));
 const negated = onEnds(({ before, after }) => ({ before: 0 - before, after: 0 - after }));
 
@@ -148,21 +154,20 @@ export const pad: ForwardOperator = {
     if (spec.shapes.input.includes(0)) return [];
     const raw = fromSpec(spec);
     const alone = features.includes('several axes') ? raw.axes.map((axis) => ({ ...raw, axes: [axis] })) : [raw];
-    // A value goes with the mode that takes one, or remains as 0.
-    const others = features.filter((feature) => feature !== 'value');
-    const starts = others.length < features.length ? [...alone.map(replicating), ...alone.map(zeros)] : alone;
-    return starts.flatMap((one) => {
-      const less = others.reduce((left, feature) => paddingWithout[feature]?.(left) ?? left, one);
-      const isPadded = less.axes.some(({ before, after }) => before !== 0 || after !== 0);
-      if (isPadded) return alike(less);
-      // What shows in pads as in crops needs one of them.
-      const axes = less.axes.map((axis, i) => ({
-        ...axis,
-        before: one.axes[i]?.before ?? 0,
-        after: one.axes[i]?.after ?? 0,
-      }));
-      return alike({ ...less, axes });
-    });
+    return alone.flatMap((one) =>
+      features
+        .reduce((left, feature) => left.flatMap((padding) => withoutFeature(padding, feature)), [one])
+        .flatMap((less) => {
+          const isPadded = less.axes.some(({ before, after }) => before !== 0 || after !== 0);
+          if (isPadded) return alike(less);
+          // What shows in pads as in crops needs one of them.
+          const axes = less.axes.map((axis, i) => {
+            const { before, after } = one.axes[i] ?? nothing;
+            return { ...axis, before, after };
+          });
+          return alike({ ...less, axes });
+        }),
+    );
   },
   otherwise: (spec, feature) => {
     if (spec.shapes.input.includes(0)) return [];

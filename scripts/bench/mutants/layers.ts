@@ -3,11 +3,15 @@ import {
   at,
   convolutions,
   exchanged,
+  groupsOf,
+  isLast,
+  kernelOf,
   layers,
   type Mutant,
   mapped,
   moved,
   mutant,
+  onOutput,
   padded,
   resized,
   type Scene,
@@ -19,7 +23,6 @@ import {
 type Name = 'stride' | 'padding' | 'dilation' | 'output_padding';
 
 const ones = (values: readonly number[]) => values.map(() => 1);
-const kernelOf = (scene: Scene) => scene.weight.shape.slice(2);
 
 /** One axis' value in the place of another's, or another number, where a parameter is explicit. */
 function changed(scene: Scene, name: Name, change: (values: number[]) => number[]): Tensor {
@@ -28,21 +31,6 @@ function changed(scene: Scene, name: Name, change: (values: number[]) => number[
 
 function withWeight(scene: Scene, from: (index: number[]) => number[]): Tensor {
   return scene.right({}, { weight: moved(scene.weight, from) });
-}
-
-/** The input's channels that make an output channel wrong, seen as its element's change. */
-function onOutput(scene: Scene, fn: (value: number, index: number[], y: Tensor) => number): Tensor {
-  const y = scene.right();
-  return mapped(y, (value, index) => fn(value, index, y));
-}
-
-const isLast = (index: readonly number[], shape: readonly number[]) => index.every((i, axis) => i === shape[axis]! - 1);
-
-function groupsOf(scene: Scene): { inPer: number; outPer: number } {
-  const [first, second] = scene.weight.shape as [number, number];
-  return scene.isTransposed
-    ? { inPer: first / scene.groups, outPer: second }
-    : { inPer: second, outPer: first / scene.groups };
 }
 
 export const layerMutants: readonly Mutant[] = [

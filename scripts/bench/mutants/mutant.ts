@@ -49,6 +49,17 @@ export function mutant(name: string, ops: readonly OpName[], mistake: Mistake): 
   return { name, ops, start: () => mistake };
 }
 
+/** The kernel's spatial sizes. */
+export const kernelOf = (scene: Scene) => scene.weight.shape.slice(2);
+
+/** How many channels of each group go in, and come out. */
+export function groupsOf(scene: Scene): { inPer: number; outPer: number } {
+  const [first, second] = scene.weight.shape as [number, number];
+  return scene.isTransposed
+    ? { inPer: first / scene.groups, outPer: second }
+    : { inPer: second, outPer: first / scene.groups };
+}
+
 /** The scene of a call that PyTorch takes. */
 export function sceneOf({ op, params }: Call, inputs: Inputs<Tensor>): Scene {
   const right = (other: Params = {}, others: Partial<Inputs<Tensor>> = {}) =>
@@ -132,3 +143,13 @@ export function padded({ input }: Scene, widths: readonly [number, number][], mo
 export function exchanged<T>(values: readonly T[]): T[] {
   return values.length < 2 ? [...values] : [...values.slice(0, -2), values.at(-1)!, values.at(-2)!];
 }
+
+/** The right result, each element from its value, its index and the whole. */
+export function onOutput(scene: Scene, fn: (value: number, index: number[], y: Tensor) => number): Tensor {
+  const y = scene.right();
+  return mapped(y, (value, index) => fn(value, index, y));
+}
+
+/** Whether an element is the last of a tensor of this shape. */
+export const isLast = (index: readonly number[], shape: readonly number[]) =>
+  index.every((i, axis) => i === shape[axis]! - 1);

@@ -2,12 +2,16 @@ import type { OpName } from '../../../harness/core/case.ts';
 import type { Tensor } from '../../../harness/core/tensor.ts';
 import {
   convolutions,
-  filled,
+  groupsOf,
+  isLast,
+  kernelOf,
   layers,
   type Mistake,
   type Mutant,
-  mapped,
+  moved,
   mutant,
+  onOutput,
+  resized,
   type Scene,
   several,
   transposed,
@@ -21,11 +25,6 @@ interface Condition {
   holds(scene: Scene): boolean;
 }
 
-const kernelOf = ({ weight }: Scene) => weight.shape.slice(2);
-const inPerGroup = ({ weight, groups, isTransposed }: Scene) =>
-  isTransposed ? weight.shape[0]! / groups : weight.shape[1]!;
-const outPerGroup = ({ weight, groups, isTransposed }: Scene) =>
-  isTransposed ? weight.shape[1]! : weight.shape[0]! / groups;
 const isSame = ({ params }: Scene) => params.padding === 'same';
 const isNumber = ({ params }: Scene) => typeof params.padding !== 'string';
 /** The pairs of widths, those of the last axis first. */
@@ -38,9 +37,9 @@ const pad: readonly OpName[] = ['pad'];
 const conditions: readonly Condition[] = [
   { name: 'there is a batch', ops: layers, holds: (s) => s.input.shape[0]! > 1 },
   { name: 'there are groups', ops: layers, holds: (s) => s.groups > 1 },
-  { name: 'it is depthwise', ops: layers, holds: (s) => s.groups > 1 && inPerGroup(s) === 1 },
-  { name: 'a group has several outputs', ops: layers, holds: (s) => outPerGroup(s) > 1 },
-  { name: 'there are several input channels', ops: layers, holds: (s) => inPerGroup(s) > 1 },
+  { name: 'it is depthwise', ops: layers, holds: (s) => s.groups > 1 && groupsOf(s).inPer === 1 },
+  { name: 'a group has several outputs', ops: layers, holds: (s) => groupsOf(s).outPer > 1 },
+  { name: 'there are several input channels', ops: layers, holds: (s) => groupsOf(s).inPer > 1 },
   { name: 'there is a bias', ops: layers, holds: (s) => s.bias !== undefined },
   { name: 'the kernel is a point', ops: layers, holds: (s) => kernelOf(s).every((k) => k === 1) },
   { name: 'the kernel is no point', ops: layers, holds: (s) => kernelOf(s).some((k) => k > 1) },
@@ -79,35 +78,24 @@ const conditions: readonly Condition[] = [
   { name: 'the input is of integers', ops: pad, holds: (s) => s.input.dtype === 'int32' },
 ];
 
-const isAt = (index: readonly number[], shape: readonly number[], end: 'first' | 'last') =>
-  index.every((i, axis) => i === (end === 'first' ? 0 : shape[axis]! - 1));
-const onOutput = (fn: (value: number, index: number[], y: Tensor) => number) => (s: Scene) => {
-  const y = s.right();
-  return mapped(y, (value, index) => fn(value, index, y));
-};
+const each = (fn: (value: number, index: number[], y: Tensor) => number) => (s: Scene) => onOutput(s, fn);
 
 const effects: Readonly<Record<string, Mistake>> = {
-  'the last element is off by one': onOutput((v, i, y) => (isAt(i, y.shape, 'last') ? v + 1 : v)),
-  'the first element is off by one': onOutput((v, i, y) => (isAt(i, y.shape, 'first') ? v + 1 : v)),
-  'the last column is off by one': onOutput((v, i, y) => (i.at(-1) === y.shape.at(-1)! - 1 ? v + 1 : v)),
-  'all is twice as much': onOutput((v) => 2 * v),
-  'all is off by one': onOutput((v) => v + 1),
-  'all is 0': onOutput(() => 0),
+  'the last element is off by one': each((v, i, y) => (isLast(i, y.shape) ? v + 1 : v)),
+  'the first element is off by one': each((v, i) => (i.every((at) => at === 0) ? v + 1 : v)),
+  'the last column is off by one': each((v, i, y) => (i.at(-1) === y.shape.at(-1)! - 1 ? v + 1 : v)),
+  'all is twice as much': each((v) => 2 * v),
+  'all is off by one': each((v) => v + 1),
+  'all is 0': each(() => 0),
   'rows run the other way': (s) => {
     const y = s.right();
     if (y.shape.length === 0) return y;
-    const size = y.shape.at(-1)!;
-    return filled(
-      y.shape,
-      (i) => y.data[i.with(-1, size - 1 - i.at(-1)!).reduce((sum, at, axis) => sum * y.shape[axis]! + at, 0)]!,
-      y.dtype,
-    );
+    return moved(y, (i) => i.with(-1, y.shape.at(-1)! - 1 - i.at(-1)!));
   },
   'the last column is missing': (s) => {
     const y = s.right();
     if (y.shape.length === 0) return y;
-    const shape = y.shape.with(-1, Math.max(0, y.shape.at(-1)! - 1));
-    return filled(shape, (i) => y.data[i.reduce((sum, at, axis) => sum * y.shape[axis]! + at, 0)]!, y.dtype);
+    return resized(y, y.shape.with(-1, Math.max(0, y.shape.at(-1)! - 1)));
   },
   'it refuses': () => {
     throw new Error('not implemented');
