@@ -1068,6 +1068,8 @@ describe('leaving', () => {
     expect(found.length).toBeGreaterThan(0);
     expect(summary.counterexamples).toBe(found.length);
     expect(readdirSync(store).map((name) => join(store, name))).toEqual(found.map(({ file }) => file).sort());
+    // A night goes on with it.
+    expect(found.map(({ file }) => JSON.parse(readFileSync(file, 'utf8')).shrunk)).toContain(false);
     const { results } = await jsonl(['replay', '--store', store]);
     expect(results.map(({ verdict, kind: what }) => [verdict, what])).toEqual(found.map(() => ['mismatch', 'value']));
   });

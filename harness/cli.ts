@@ -211,8 +211,12 @@ function report(error: unknown): number {
 
 /** Runs one command and ends the process with its exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
-  // A reader that closes standard output early (`| head`) is no failure of ours.
-  process.stdout.on('error', () => process.exit(exitHarness));
+  process.stdout.on('error', ({ message }) => {
+    process.stderr.write(`convdiff: nobody reads standard output any more (${message}): stopping\n`);
+    process.exit(exitHarness);
+  });
+  // There is nobody left to tell.
+  process.stderr.on('error', () => {});
   let exit = 0;
   try {
     if (argv.length === 0) program(() => {}).help({ error: true });

@@ -157,14 +157,22 @@ const onPadded = (change: (axis: RawAxis) => Partial<RawAxis>) =>
 
 const unpadded = (layer: RawLayer): RawLayer => ({ ...onAxes(() => ({ padding: 0 }))(layer), paddingMode: 'explicit' });
 
+const ungrouped = (layer: RawLayer): RawLayer => ({
+  ...layer,
+  groups: 1,
+  outChannels: layer.groups * layer.outChannels,
+});
+
 /** By the name of a feature, a layer without it, and otherwise as it is. */
 const without: Readonly<Record<string, (layer: RawLayer) => RawLayer>> = {
   unbatched: (layer) => ({ ...layer, unbatched: false }),
   batch: (layer) => ({ ...layer, batch: 1 }),
   'batch > 2': (layer) => ({ ...layer, batch: Math.min(layer.batch, 2) }),
   // With as many channels that come out, but no more that go into each of them.
-  groups: (layer) => ({ ...layer, groups: 1, outChannels: layer.groups * layer.outChannels }),
+  groups: ungrouped,
   'groups > 2': (layer) => ({ ...layer, groups: Math.min(layer.groups, 2) }),
+  outputs: (layer) => ({ ...layer, groups: 1, outChannels: 1 }),
+  'outputs a group': (layer) => ({ ...layer, outChannels: 1 }),
   channels: (layer) => ({ ...layer, inChannels: 1 }),
   bias: (layer) => ({ ...layer, bias: false }),
   kernel: onAxes(() => ({ kernel: 1 })),
@@ -210,6 +218,16 @@ const dilating = onAxes(({ kernel, dilation, outputPadding }) =>
 
 /** By the name of a feature that a layer may have by chance, other ways that it may have instead. */
 const otherwise: Readonly<Record<string, readonly ((layer: RawLayer) => RawLayer)[]>> = {
+  groups: [ungrouped],
+  'outputs a group': [
+    // Not depthwise, which is a thing of its own.
+    ({ groups, inChannels, outChannels, ...layer }) => ({
+      ...layer,
+      groups: groups * outChannels,
+      inChannels: Math.max(2, inChannels),
+      outChannels: 1,
+    }),
+  ],
   'a single channel': [(layer) => ({ ...layer, inChannels: 2 })],
   'even kernel': [onAxes(({ kernel }) => ({ kernel: kernel + 1 - (kernel % 2) }))],
   pointwise: [

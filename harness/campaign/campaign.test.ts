@@ -6,7 +6,7 @@ import { root } from '../../scripts/setup.mjs';
 import { type Case, caseSchema, type OpName } from '../core/case.ts';
 import type { KnownIssue } from '../store/knownIssues.ts';
 import { Store } from '../store/store.ts';
-import { Campaign, type CampaignOptions, type CampaignResult, type Shard } from './campaign.ts';
+import { Campaign, type CampaignOptions, type CampaignResult, type Judged, type Shard } from './campaign.ts';
 import { replayOn } from './replay.ts';
 import { Session } from './session.ts';
 
@@ -266,6 +266,23 @@ describe('a campaign', () => {
     expect(result.findings.every(({ knownIssue }) => knownIssue === known)).toBe(true);
   });
 });
+
+it('a bug that kills in invalid calls as well is one finding', async () => {
+  const backends = [join(fixtures, 'dies-of-invalid.mjs')];
+  const options = { backends, caseTimeout_ms, cwd: root, oracle: 'reference' as const, maxDeaths: 1000 };
+  const session = await Session.open(options);
+  const store = new Store(join(folder, 'dies-of-invalid'));
+  store.checkWritable();
+  const judged: Judged[] = [];
+  const onCase = (one: Judged) => judged.push(one);
+  const result = await campaignOf({ session, store, seed: 3, runs: 256, ops: ['conv1d'], onCase }).run();
+  await session.close();
+  const died = judged.filter(({ results }) => results[0]!.verdict.verdict === 'mismatch');
+  expect(died.filter(({ call }) => call.refusal !== null).length).toBeGreaterThan(0);
+  expect(result.findings.map(({ counterexample }) => counterexample.signature)).toEqual([
+    'conv1d/dies-of-invalid/crash/dilation > 2',
+  ]);
+}, 120_000);
 
 it('a backend that is left out for its deaths is still looked into: one bug is one finding', async () => {
   const { result, session } = await hunt('dies-often', 1024, ['conv1d', 'conv2d']);

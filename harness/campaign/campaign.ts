@@ -41,8 +41,8 @@ export interface CampaignOptions {
   signal: AbortSignal;
   /** Called after every batch and before long work. */
   onProgress(progress: Progress): void;
-  /** The campaign waits for what it does. */
-  onFinding(finding: Finding): void | Promise<void>;
+  /** The campaign waits for what it does. `again`: what of `again` came to this, or null. */
+  onFinding(finding: Finding, again: Saved | null): void | Promise<void>;
   /** Called for each case, in their order, once what fails of it has been looked into. */
   onCase?(judged: Judged): void;
 }
@@ -146,6 +146,8 @@ export class Campaign {
   #cases = 0;
   #next: number;
   #canary: number | null = null;
+  /** What was saved and is looked into. */
+  #again: Saved | null = null;
 
   constructor(options: CampaignOptions) {
     this.#options = options;
@@ -153,6 +155,7 @@ export class Campaign {
     this.#findings = new Findings({
       ...options,
       end_ms: this.#end_ms,
+      onFinding: (finding) => options.onFinding(finding, this.#again),
       onShrink: (what) => options.onProgress(this.#progress(`shrinking ${what}`)),
     });
     const { shard = wholeCampaign, from = 0, start = from } = options;
@@ -191,8 +194,10 @@ export class Campaign {
     for (const saved of again) {
       const contender = this.#contenders().find(({ name }) => name === saved.counterexample.backend);
       if (contender === undefined || this.#isOver() !== null) continue;
+      this.#again = saved;
       onAgain?.(saved, await this.#findings.lookAgain(saved, contender));
     }
+    this.#again = null;
   }
 
   async #batches(): Promise<CampaignResult['end']> {

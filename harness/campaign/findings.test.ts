@@ -66,7 +66,7 @@ describe('of two bugs in one operator', () => {
     ],
     ['conv_transpose1d', 'the rest of a row beyond eights left to zero', 'bias forgotten', ['bias', 'plain']],
     ['conv1d', 'dilation ignored', 'the last element left to zero', ['kernel+dilation', 'plain']],
-    ['conv_transpose2d', 'padding cropped less by one', 'the first bias for all channels', ['bias', 'padding']],
+    ['conv_transpose2d', 'padding cropped less by one', 'the first bias for all channels', ['outputs+bias', 'padding']],
     [
       'pad',
       'the last element of what is added left to zero',
@@ -86,6 +86,12 @@ describe('of two bugs in one operator', () => {
       'all is twice as much where it is depthwise and there is a stride',
       ['groups+a single channel+stride', 'kernel+even kernel+padding same'],
     ],
+    [
+      'conv_transpose1d',
+      'all is 0 where a group has several outputs',
+      'all is twice as much where there are groups and there is padding',
+      ['groups+padding', 'outputs a group'],
+    ],
   ])('%s: %s, and %s: both are found, and nothing else', async (op, one, other, needs) => {
     expect(needsOf(await hunt(op, [one, other], 1024))).toEqual(needs);
   });
@@ -103,6 +109,8 @@ describe('of one bug', () => {
     ['pad', 'it refuses where the mode is constant and its ends differ', 'refuses+constant+unequal ends'],
     ['pad', 'the first element is off by one where it pads behind', 'pad behind'],
     ['conv2d', 'all is 0 where the kernel is odd', 'kernel > 2'],
+    ['conv1d', 'all is 0 where a group has several outputs', 'outputs a group'],
+    ['conv2d', 'the first bias for all channels', 'outputs+bias'],
   ])('%s: %s: there is one finding', async (op, name, needs) => {
     expect(needsOf(await hunt(op, [name], 1024))).toEqual([needs]);
   });

@@ -16,7 +16,7 @@ import {
   likenessOf,
   neededFeatures,
 } from './likeness.ts';
-import type { Draw } from './plan.ts';
+import { caseOf, type Draw } from './plan.ts';
 import type { Contender, Judgement, Session } from './session.ts';
 import { featuresOf, idOf, isOfValues, lockOf, type Mismatch, signatureOf } from './signature.ts';
 import type { Failure } from './trial.ts';
@@ -123,10 +123,11 @@ export class Findings {
     return finding;
   }
 
-  async #placed(drawn: Subject, judgement: Judgement, mismatch: Mismatch): Promise<Finding | null> {
+  async #placed(subject: Subject, judgement: Judgement, found: Mismatch): Promise<Finding | null> {
     const { contender } = judgement;
+    const lock = lockOf(subject.call, contender.name, found);
+    const { drawn, mismatch } = await this.#valid(subject, found, contender, lock);
     const failing = { call: drawn.call, mismatch };
-    const lock = lockOf(drawn.call, contender.name, mismatch);
     const { known, behind } = await this.#likeness(failing, drawn, contender, lock);
     if (known !== null) this.#forgive(contender, mismatch.kind, known.knownIssue);
     if (known !== null && behind === null) return known;
@@ -164,6 +165,22 @@ export class Findings {
 
   #lockedBy(lock: string): Finding[] {
     return this.#all.filter((finding) => finding.lock === lock);
+  }
+
+  /** The failure without what makes its call invalid, where it fails in the same way so: then that is not why it fails. */
+  async #valid(
+    drawn: Subject,
+    mismatch: Mismatch,
+    contender: Contender,
+    lock: string,
+  ): Promise<{ drawn: Subject; mismatch: Mismatch }> {
+    const { draw, call } = drawn;
+    if (draw === null || draw.twist === null || mismatch.kind === 'acceptance' || mismatch.kind === 'unstable')
+      return { drawn, mismatch };
+    const plain = { ...draw, twist: null };
+    const valid = prepare(caseOf(call.case.op, plain));
+    const [own = null] = await this.#run([valid], contender, lock);
+    return own === null ? { drawn, mismatch } : { drawn: { ...drawn, draw: plain, call: valid }, mismatch: own };
   }
 
   /** What of all that is known of its lock a failure is a case of. */
@@ -224,7 +241,7 @@ export class Findings {
     if (isLeaving) return this.#note(contender, raw, asItStands, had(asItStands));
     onShrink(`what ${contender.name} does in ${call.case.op} (${mismatch.kind})`);
     const unshrunk = store.save(raw);
-    const smallest = await investigate(asItStands, {
+    const { smallest, isCutOff } = await investigate(asItStands, {
       contender,
       oracle: session.oracle,
       draw: isWhole || drawn.draw === null ? drawn.draw : { ...drawn.draw, spec: call.spec },
@@ -234,22 +251,22 @@ export class Findings {
       which: { explanations: (candidate) => explanations(candidate, this.#lockedBy(lock)) },
     });
     const { kind } = smallest.mismatch;
-    const isQuick = isRepeatable(kind) && smallest.before.length === 0;
+    const isQuick = isRepeatable(kind) && smallest.before.length === 0 && !isCutOff;
     const failsAnew = async (calls: readonly Call[], known: readonly Known[]) => {
       const asked = calls.map((one) => ({ one, others: explanations(one, known) }));
       const all = asked.flatMap(({ one, others }) => [one, ...others.flatMap((other) => other.calls)]);
       const results = await this.#run(all, contender, lock);
-      const anew = asked.map(({ others }) => {
-        const own = results.shift() ?? null;
-        const explained = others.map((other) => ({ other, its: results.splice(0, other.calls.length) }));
-        return own !== null && !explained.some(({ other, its }) => other.explains(own, its));
+      const resultOf = (one: Call) => results[all.indexOf(one)] ?? null;
+      return asked.some(({ one, others }) => {
+        const own = resultOf(one);
+        return own !== null && !others.some((other) => other.explains(own, resultOf));
       });
-      return anew.includes(true);
     };
     const features = isQuick
       ? await neededFeatures(smallest.call, all(smallest), this.#lockedBy(lock), failsAnew)
       : had(smallest);
-    const counterexample = this.#counterexample(drawn, contender, smallest, features, true);
+    // What was cut off is shrunk to its end by a later night.
+    const counterexample = this.#counterexample(drawn, contender, smallest, features, !isCutOff);
     return this.#note(contender, counterexample, smallest, features, unshrunk);
   }
 
@@ -270,7 +287,7 @@ export class Findings {
     const knownIssue = recognise(this.#options.knownIssues, recognisable);
     this.#forgive(contender, kind, knownIssue);
     const file = knownIssue === null ? this.#options.store.save(counterexample) : null;
-    if (replaced !== null) this.#options.store.remove(replaced);
+    if (replaced !== null && replaced !== file) this.#options.store.remove(replaced);
     const same = this.#all.find((finding) => finding.counterexample.signature === signature);
     if (same !== undefined) return same;
     const lock = lockOf(failure.call, contender.name, failure.mismatch);

@@ -24,25 +24,34 @@ export interface Circumstances {
   which?: Which;
 }
 
+/** What an investigation came to. */
+export interface Investigated {
+  smallest: Failure;
+  /** Whether someone wanted to leave, or the campaign's time was up, before it was through. */
+  isCutOff: boolean;
+}
+
 /**
  * Finds out what a failure needs to happen again, and the smallest case that shows it. A failure that happens neither alone in
  * a fresh process nor after the cases that ran before it is `unstable`: two runs differ.
  */
-export async function investigate(failure: Failure, circumstances: Circumstances): Promise<Failure> {
+export async function investigate(failure: Failure, circumstances: Circumstances): Promise<Investigated> {
   const { contender, oracle, draw, past, signal, campaignEnd_ms, which } = circumstances;
   const trial = new Trial(contender, oracle, failure, which);
   try {
     const now_ms = performance.now();
-    const deadline_ms = Math.min(now_ms + shrinkTime_ms, Math.max(now_ms, campaignEnd_ms) + overtime_ms);
+    const overtimeEnd_ms = Math.max(now_ms, campaignEnd_ms) + overtime_ms;
+    const deadline_ms = Math.min(now_ms + shrinkTime_ms, overtimeEnd_ms);
     const until = { deadline_ms, signal };
     const reproduced = await reproduce(failure, past, trial);
-    if (reproduced === null) return unstable(failure);
+    if (reproduced === null) return { smallest: unstable(failure), isCutOff: false };
     const smallest = await shrink(reproduced, draw, trial, until);
     // Shrinking a hang gives each candidate little time: the result must hang for a whole time limit.
-    if (signal.aborted) return smallest;
+    if (signal.aborted) return { smallest, isCutOff: true };
+    const isCutOff = performance.now() > overtimeEnd_ms;
     const { caseTimeout_ms } = contender.runner.options;
     const sure = await trial.alone(smallest.call.case, smallest.before, caseTimeout_ms);
-    return sure ?? reproduced;
+    return { smallest: sure ?? reproduced, isCutOff };
   } finally {
     trial.close();
   }

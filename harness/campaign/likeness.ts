@@ -4,7 +4,7 @@ import { type Call, prepare } from '../operators/call.ts';
 import type { Operator } from '../operators/operator.ts';
 import { isLack, type Spec, withoutLacks } from '../semantics/semantics.ts';
 import { spelledOut } from './plan.ts';
-import { featuresOf, isMoreThan, isOfValues, type Mismatch } from './signature.ts';
+import { featuresOf, isMoreThan, isOfValues, type Mismatch, telling } from './signature.ts';
 
 /*
  * What a failure is a case of, by a few more runs. That a case has all that a known bug needs does not say that the bug is why it
@@ -35,10 +35,26 @@ export async function neededFeatures(
     const others = operator.otherwise(spec, feature).filter((other) => !operator.features(other).includes(feature));
     const calls = others.flatMap((other) => withLayer(call, other, false));
     // What shows only with what this case lacks, beside another bug, hardly says that it needs to lack that.
-    if (calls.length > 0 && (await failsAnew(calls, isLack(feature) ? [] : known)))
-      needed.splice(needed.indexOf(feature), 1);
+    if (calls.length === 0 || !(await failsAnew(calls, isLack(feature) ? [] : known))) continue;
+    if (!isExchanged(feature) || (await isLikewise(others))) needed.splice(needed.indexOf(feature), 1);
   }
   return needed;
+
+  /** Whether other layers fail by this bug: without something else that it needs, not one of them does. */
+  async function isLikewise(others: readonly Spec[]): Promise<boolean> {
+    const rest = withoutLacks(telling(needed.filter((one) => one !== 'outputs' && !isExchanged(one))));
+    const less = rest.map((feature) => others.flatMap((other) => operator.without(other, [feature])));
+    for (const specs of less) {
+      const calls = specs.flatMap((other) => withLayer(call, other, false));
+      if (!(await failsAnew(calls, []))) return true;
+    }
+    return rest.length === 0;
+  }
+}
+
+/** Whether a feature is one of two ways to have several output channels: bugs of either are common, and may be beside each other. */
+function isExchanged(feature: string): boolean {
+  return feature === 'groups' || feature === 'outputs a group';
 }
 
 /** Whether the first has fewer features that say what it has. */
@@ -125,24 +141,43 @@ export function closest<K extends Known>({ call, mismatch }: Failing, backend: s
   return candidatesOf(featuresOf(call, backend, mismatch), known)[0] ?? null;
 }
 
-/** The call with only what a bug needs, of that as much as it has. It fails where the bug is why the call does. */
-function bare(call: Call, known: Known): Call[] {
-  const isNeeded = (feature: string) => known.features.some((one) => one === feature || isMoreThan(feature, one));
-  const rest = call.operator.features(call.spec).filter((feature) => !isNeeded(feature));
-  return call.operator.without(call.spec, rest).flatMap((spec) => withLayer(call, spec, !hangsOnValues(known)));
+/**
+ * The call with only what a bug needs, of that as much as it has; and, for each thing that it has more of, with another thing instead that
+ * the bug needs no less: groups for several outputs of one group. Where the bug is why the call fails, it fails in each of these ways.
+ */
+function bare(call: Call, known: Known): Call[][] {
+  const { operator, spec } = call;
+  const isMore = (feature: string) => known.features.some((one) => isMoreThan(feature, one));
+  const isNeeded = (feature: string) => known.features.includes(feature);
+  const rest = operator.features(spec).filter((feature) => !isNeeded(feature) && !isMore(feature));
+  const specs = operator.without(spec, rest);
+  const own = operator.features(specs[0]!);
+  const others = own
+    .filter((feature) => withoutLacks(known.features).some((one) => isMoreThan(feature, one)) && !isNeeded(feature))
+    .map((feature) =>
+      operator.otherwise(specs[0]!, feature).filter((other) => {
+        const its = operator.features(other);
+        return !its.includes(feature) && own.filter(isNeeded).every((one) => its.includes(one));
+      }),
+    );
+  const calls = (some: readonly Spec[]) => some.flatMap((one) => withLayer(call, one, !hangsOnValues(known)));
+  return [specs, ...others].filter((some) => some.length > 0).map(calls);
 }
+
+/** What a call comes to; null where it does not fail with the lock that is asked for. */
+export type ResultOf = (call: Call) => Mismatch | null;
 
 /** Calls that are run to see whether a known bug is why another one fails, and what their results say of that. */
 export interface Explanation {
   calls: readonly Call[];
-  explains(own: Mismatch, results: readonly (Mismatch | null)[]): boolean;
+  explains(own: Mismatch, resultOf: ResultOf): boolean;
 }
 
-/** Whether a bug is why a call fails as it does, by what the call comes to with only what that bug needs. */
-function explains({ features }: Known, own: Mismatch, results: readonly (Mismatch | null)[]): boolean {
-  const wrong = results.filter((one) => one !== null);
+/** Whether a bug is why a call fails as it does, by what the call comes to with only what that bug needs, in several ways. */
+function explains({ features }: Known, own: Mismatch, ways: readonly (readonly Call[])[], resultOf: ResultOf): boolean {
+  const wrong = ways.map((calls) => calls.flatMap((call) => resultOf(call) ?? []));
   // What needs nothing fails beside every other bug: there it counts where the results are wrong.
-  return wrong.length > 0 && !(features.length === 0 && isElsewhere(own, wrong));
+  return wrong.every((some) => some.length > 0) && !(features.length === 0 && isElsewhere(own, wrong.flat()));
 }
 
 /** The first of calls that have the same parameters. */
@@ -155,10 +190,11 @@ function firstOfEach(calls: readonly Call[]): Call[] {
 export function explanations(call: Call, known: readonly Known[]): Explanation[] {
   if (call.refusal !== null) return [];
   const plain = known.filter((one) => !hangsOnValues(one));
-  return candidatesOf(['refuses', ...call.operator.features(call.spec)], plain).map((one) => ({
-    calls: one.features.length === 0 ? bare(call, one).slice(0, tries) : firstOfEach(bare(call, one)),
-    explains: (own, results) => explains(one, own, results),
-  }));
+  return candidatesOf(['refuses', ...call.operator.features(call.spec)], plain).map((one) => {
+    const few = (calls: readonly Call[]) => (one.features.length === 0 ? calls.slice(0, tries) : firstOfEach(calls));
+    const ways = bare(call, one).map(few);
+    return { calls: ways.flat(), explains: (own, resultOf) => explains(one, own, ways, resultOf) };
+  });
 }
 
 /** The call without one thing that a bug needs, for each of them; where that is how large something is, also without it at all. */
@@ -198,7 +234,7 @@ export async function likenessOf<K extends Known>(
     bare: bare(call, candidate),
     less: less(call, candidate),
   }));
-  const asked = new Map(tests.flatMap((test) => [test.bare, ...test.less].flat()).map((one) => [keyOf(one), one]));
+  const asked = new Map(tests.flatMap((test) => [...test.bare, ...test.less].flat()).map((one) => [keyOf(one), one]));
   asked.delete(keyOf(call));
   const calls = [...asked.values()];
   const results = new Map<string, Failing>([[keyOf(call), failing]]);
@@ -210,8 +246,9 @@ export async function likenessOf<K extends Known>(
   const failureOf = (some: readonly Call[]) => some.map(resultOf).find((one) => one !== undefined);
 
   type Test = (typeof tests)[number];
-  const wrongOf = ({ bare }: Test) => bare.flatMap((one) => resultOf(one)?.mismatch ?? []);
-  const explaining = tests.filter((test) => explains(test.candidate, mismatch, wrongOf(test)));
+  const mismatchOf = (one: Call) => resultOf(one)?.mismatch ?? null;
+  const wrongOf = ({ bare }: Test) => bare.flat().flatMap((one) => mismatchOf(one) ?? []);
+  const explaining = tests.filter((test) => explains(test.candidate, mismatch, test.bare, mismatchOf));
   const lesses = (test: Test) => test.less.filter((some) => keyOf(some[0]!) !== keyOf(call));
   const lefts = (test: Test) => lesses(test).flatMap((some) => failureOf(some) ?? []);
   /** How unlike the case a bug that is in it is, by where results are wrong and by how many are. */

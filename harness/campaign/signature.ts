@@ -63,6 +63,7 @@ export function featuresOf(call: Call, backend: string, mismatch: Mismatch): str
 const chains = [
   ['padding', 'padding > half', 'padding ≥ kernel', 'padding > reach'],
   ['constant', 'value'],
+  ['outputs', 'groups', 'groups > 2'],
 ];
 
 /** Whether a feature says all that another does, and more: `kernel > 2` for `kernel`, `pad behind` for `pad`. */

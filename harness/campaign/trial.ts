@@ -101,18 +101,11 @@ export class Trial {
       candidates.map(async (candidate) => {
         const call = prepare(candidate);
         const others = this.#explanations(call);
-        const [failure, ...results] = await Promise.all([
-          this.#inShared(call),
-          ...others.map(({ calls }) => Promise.all(calls.map((one) => this.#inShared(one)))),
-        ]);
-        const isExplained = (own: Mismatch) =>
-          others.some((other, i) =>
-            other.explains(
-              own,
-              results[i]!.map((one) => one?.mismatch ?? null),
-            ),
-          );
-        return failure === null || isExplained(failure.mismatch) ? null : failure;
+        const asked = others.flatMap(({ calls }) => calls);
+        const [failure, ...results] = await Promise.all([call, ...asked].map((one) => this.#inShared(one)));
+        if (failure == null) return null;
+        const resultOf = (one: Call) => results[asked.indexOf(one)]?.mismatch ?? null;
+        return others.some((other) => other.explains(failure.mismatch, resultOf)) ? null : failure;
       }),
     );
   }

@@ -56,13 +56,13 @@ export interface Ending {
   shortfall: string | null;
 }
 
-/** The exit code of a command that ran cases, and why, in words, where it is not 0. */
+/** The exit code of a command that ran cases; why, in words, where that is not for mismatches alone; and what was not done. */
 export function exitOf(ending: Ending): { exit: 0 | 1 | 3 | 4; why: string | null } {
   const { mismatches, unknown, oracleWrong, doubt = null, compared, shortfall } = ending;
   const first = doubt === null ? '' : `; the first: ${doubt}`;
   if (oracleWrong > 0)
     return { exit: 3, why: `the oracle cannot be trusted: it was wrong ${oracleWrong} times${first}` };
-  if (mismatches > 0) return { exit: 1, why: null };
+  if (mismatches > 0) return { exit: 1, why: shortfall };
   if (compared === 0) return { exit: 4, why: 'undecided: nothing was compared' };
   if (unknown > 0) return { exit: 4, why: `undecided: ${unknown} verdicts are unknown${first}` };
   if (shortfall !== null) return { exit: 4, why: `undecided: ${shortfall}` };

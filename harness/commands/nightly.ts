@@ -8,7 +8,7 @@ import { knownClasses } from '../campaign/known.ts';
 import type { Contender, Session } from '../campaign/session.ts';
 import type { OpName } from '../core/case.ts';
 import { evidenceOf, noEvidence, programsFor } from '../night/evidence.ts';
-import { CaseLines, putAway, writeReport } from '../night/folder.ts';
+import { CaseLines, putAway, putAwayOthers, writeReport } from '../night/folder.ts';
 import {
   historyName,
   type Night,
@@ -18,15 +18,15 @@ import {
   settledKey,
   toldIn,
   untoldIn,
-  writeHistory,
 } from '../night/history.ts';
+import { remember } from '../night/merge.ts';
 import { type NightFinding, type NightReport, nightReportSchema } from '../night/nightReport.ts';
 import { Recorder } from '../night/recorder.ts';
 import { keptFor, type Replayed, replayKept } from '../night/saved.ts';
 import { caseLine } from '../report/caseLine.ts';
 import type { Programs } from '../report/failure.ts';
 import { annotations, summaryMarkdown } from '../report/github.ts';
-import type { Report } from '../report/report.ts';
+import type { Report, Standing } from '../report/report.ts';
 import { groupDigits, plural } from '../report/words.ts';
 import { type KnownIssue, readKnownIssues } from '../store/knownIssues.ts';
 import { checkWritable, type Saved, type Store } from '../store/store.ts';
@@ -189,7 +189,11 @@ function keptLines(kept: readonly Replayed[]): string[] {
     ...those(({ standing }) => standing === 'fixed', 'fixed', '; delete its file'),
     ...those(({ standing }) => standing === 'undecided', 'undecided'),
     ...those(({ standing }) => standing === 'left out', 'left out'),
-    ...(kept.length === 0 ? [] : [`${groupDigits(still)} of ${plural(kept.length, 'kept failure')} fail as they did`]),
+    ...(kept.length === 0
+      ? []
+      : [
+          `${groupDigits(still)} of ${plural(kept.length, 'kept failure')} ${still === 1 ? 'fails as it' : 'fail as they'} did`,
+        ]),
   ];
 }
 
@@ -224,8 +228,8 @@ async function hunt(session: Session, plan: Plan, seen: Seen, report: Report): P
   const hunt_ms = performance.now();
   const lines = new CaseLines(plan.folder);
   const rememberNow = (now: Progress) =>
-    writeHistory(join(plan.folder, historyName), [...plan.history, nightOf(now, seen, session, plan, null)]);
-  const remember = atTimes(rememberedEvery_ms, rememberNow);
+    remember(join(plan.folder, historyName), nightOf(now, seen, session, plan, null));
+  const rememberSometimes = atTimes(rememberedEvery_ms, rememberNow);
   let last: Progress | null = null;
   let programs_ms = 0;
   try {
@@ -257,20 +261,21 @@ async function hunt(session: Session, plan: Plan, seen: Seen, report: Report): P
       signal,
       onProgress: (now) => {
         report.progress(now, shareOf(now, { runs, time_ms: left_ms }, shard));
-        remember(now);
+        rememberSometimes(now);
         last = now;
       },
       onCase: (judged) => {
         seen.recorder.add(judged, (performance.now() - hunt_ms) / 1000);
         lines.add(caseLine(judged, seed));
       },
-      onFinding: async (finding) => {
+      onFinding: async (finding, again) => {
         if (last !== null) rememberNow(last);
         const { signature } = finding.counterexample;
-        const isOld = saved.has(signature);
+        // What had been told of under the signature of what was saved as it stood is nothing new.
+        const isOld = saved.has(signature) || (again !== null && saved.has(signatureOf(again)));
         // Once is enough for people; programs get it every night.
         if (isOld && format === 'pretty') process.stdout.write(`still there: ${signature}\n`);
-        else report.finding(finding);
+        else report.finding(finding, standingOf(signature, isOld, seen));
         const isTime =
           left_ms === null ||
           (programs_ms < programsShare * left_ms && performance.now() - hunt_ms < left_ms - program_ms);
@@ -284,6 +289,12 @@ async function hunt(session: Session, plan: Plan, seen: Seen, report: Report): P
   } finally {
     lines.close();
   }
+}
+
+/** How what fails stands to the nights before. */
+function standingOf(signature: string, isOld: boolean, { kept }: Seen): Standing {
+  if (kept.some(({ key, regressed }) => regressed && key === signature)) return 'regression';
+  return isOld ? 'old' : 'new';
 }
 
 function contenderOf({ contenders }: Session, { counterexample }: Finding): Contender {
@@ -316,13 +327,16 @@ async function close(
   const exit = isTrusted ? verdict.exit : 3;
   const why = isTrusted ? (verdict.why ?? canaryWords(result)) : blindWords(result);
   const night = nightOf(result, seen, session, plan, exit);
-  const history = [...plan.history, night];
-  writeHistory(join(plan.folder, historyName), history);
+  const history = remember(join(plan.folder, historyName), night);
   const written = await reportOf(night, verdict.why, result, seen, session, plan);
+  await putAwayOthers(plan.folder, night.started);
   const page = writeReport(plan.folder, [written], history);
   const toldOf = new Set([...fresh, ...old]);
   const failingStill = new Set(failing.map(({ key }) => key).filter((key) => !toldOf.has(key)));
-  for (const one of plan.counterexamples) if (failingStill.has(signatureOf(one))) report.saved(one);
+  for (const one of plan.counterexamples) {
+    const signature = signatureOf(one);
+    if (failingStill.has(signature)) report.saved(one, standingOf(signature, true, seen));
+  }
   report.end({
     seed: plan.seed,
     cases: result.cases,
@@ -333,6 +347,8 @@ async function close(
     exit,
     tallies: result.tallies,
     why,
+    regressions: kept.filter(({ regressed }) => regressed).map(({ key }) => key),
+    fixed: kept.filter(({ standing }) => standing === 'fixed').map(({ key }) => key),
   });
   const say = plan.format === 'jsonl' ? process.stderr : process.stdout;
   say.write(`the report is ${page}\n`);

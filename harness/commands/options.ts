@@ -9,6 +9,7 @@ import type { OpName } from '../core/case.ts';
 import { UsageError } from '../core/errors.ts';
 import type { OracleName } from '../core/outcome.ts';
 import { gradients, isOperator, operators } from '../operators/index.ts';
+import { groupDigits } from '../report/words.ts';
 import { Store } from '../store/store.ts';
 
 /** What every command that runs cases takes. */
@@ -77,13 +78,23 @@ export function seedOf({ seed }: { seed?: string }): number {
   return seed === undefined ? randomInt(2 ** 31) : integerOf('--seed', seed, Number.MIN_SAFE_INTEGER);
 }
 
-/** A shard as `2/5`, the second of five. Throws UsageError. */
-export function shardOf({ shard, seed }: { shard?: string; seed?: string }): Shard {
+/** With more of them batches would be numbered beyond what a number holds, after enough nights. */
+const mostShards = 10_000;
+
+/** A shard as `2/5`, the second of five. Throws UsageError. */ export function shardOf({
+  shard,
+  seed,
+}: {
+  shard?: string;
+  seed?: string;
+}): Shard {
   if (shard === undefined) return wholeCampaign;
   const parsed = /^([1-9]\d*)\/([1-9]\d*)$/.exec(shard);
   const [index, count] = [Number(parsed?.[1]) - 1, Number(parsed?.[2])];
-  if (parsed === null || index < 0 || index >= count || !Number.isSafeInteger(count)) {
-    throw new UsageError(`--shard must be which one of how many, such as 2/5: got "${shard}"`);
+  if (parsed === null || index >= count || count > mostShards) {
+    throw new UsageError(
+      `--shard must be which one of how many, such as 2/5, of ${groupDigits(mostShards)} at most: got "${shard}"`,
+    );
   }
   if (seed === undefined) throw new UsageError('--shard wants a --seed, the same for all shards');
   return { index, count };

@@ -40,7 +40,22 @@ const files = {
 
 /** Puts away what an earlier night left, and deletes what is too old. `started`: when that night began, where it does not say so itself. */
 export async function putAway(folder: string, started: string | null): Promise<void> {
-  const left = Object.values(files).filter((name) => existsSync(join(folder, name)));
+  await putAwayThese(folder, started, Object.values(files));
+}
+
+/** Puts away the report of another night that has ended since this one began. Of such nights only the last keeps its lines of cases. */
+export async function putAwayOthers(folder: string, started: string): Promise<void> {
+  const other = startedOf(folder);
+  if (other === null || other === started) return;
+  await putAwayThese(
+    folder,
+    other,
+    Object.values(files).filter((name) => name !== files.cases),
+  );
+}
+
+async function putAwayThese(folder: string, started: string | null, names: readonly string[]): Promise<void> {
+  const left = names.filter((name) => existsSync(join(folder, name)));
   if (left.length === 0) return;
   const own = startedOf(folder) ?? started;
   const named = own === null ? null : targetOf(folder, own);

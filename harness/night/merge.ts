@@ -1,5 +1,5 @@
 import { type Counterexample, compareWorth } from '../store/counterexample.ts';
-import { type Night, settledKey } from './history.ts';
+import { type Night, readHistory, settledKey, writeHistory } from './history.ts';
 
 /* Joining what several machines found. Neither the order nor what is joined first makes a difference. */
 
@@ -47,4 +47,11 @@ export function mergeHistories(all: readonly Night[]): Night[] {
       furthest.set(key, one);
   }
   return inOrder([...furthest.values()], ({ started }) => started);
+}
+
+/** Adds a night, as it stands or ended, to those in a file, which another night may have written to since. Returns them all. */
+export function remember(file: string, night: Night): Night[] {
+  const nights = mergeHistories([...readHistory(file), night]);
+  writeHistory(file, nights);
+  return nights;
 }

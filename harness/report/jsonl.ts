@@ -1,12 +1,12 @@
 import { caseSchema } from '../core/case.ts';
 import { toJsonNumber } from '../core/json.ts';
 import type { Saved } from '../store/store.ts';
-import type { Report } from './report.ts';
+import type { Report, Standing } from './report.ts';
 
 /** One JSON object a line on standard output; what people want to know goes to standard error. */
 export function jsonlReport(out: NodeJS.WritableStream, err: NodeJS.WritableStream): Report {
   const line = (value: object) => out.write(`${JSON.stringify(value)}\n`);
-  const counterexampleLine = ({ counterexample, file }: Saved) => {
+  const counterexampleLine = ({ counterexample, file }: Saved, standing?: Standing) => {
     const { id, signature, op, backend, kind, elements, before, reason } = counterexample;
     line({
       schema: 'convdiff/counterexample@1',
@@ -20,13 +20,14 @@ export function jsonlReport(out: NodeJS.WritableStream, err: NodeJS.WritableStre
       case: { ...counterexample.case, schema: caseSchema },
       before,
       reason,
+      ...(standing === undefined ? {} : { standing }),
     });
   };
   return {
     begin: (seed) => err.write(`seed ${seed}\n`),
     progress: () => {},
-    finding: ({ counterexample, file }) => {
-      if (file !== null) counterexampleLine({ counterexample, file });
+    finding: ({ counterexample, file }, standing) => {
+      if (file !== null) counterexampleLine({ counterexample, file }, standing);
     },
     saved: counterexampleLine,
     result: ({ case: name, op, backend, verdict, knownIssue }) => {
@@ -49,7 +50,9 @@ export function jsonlReport(out: NodeJS.WritableStream, err: NodeJS.WritableStre
         ...(agrees && verdict.vacuous !== null ? { vacuous: verdict.vacuous } : {}),
       });
     },
-    end: ({ seed, cases, comparisons, seconds, counterexamples, known, exit, tallies, why }) => {
+    end: (summary) => {
+      const { seed, cases, comparisons, seconds, counterexamples, known, exit, tallies, why } = summary;
+      const { regressions = [], fixed = [] } = summary;
       const benched = [...tallies].filter(([, tally]) => tally.benched).map(([name]) => name);
       line({
         schema: 'convdiff/summary@1',
@@ -62,6 +65,8 @@ export function jsonlReport(out: NodeJS.WritableStream, err: NodeJS.WritableStre
         exit,
         ...(benched.length === 0 ? {} : { benched }),
         ...(why === null ? {} : { why }),
+        ...(regressions.length === 0 ? {} : { regressions }),
+        ...(fixed.length === 0 ? {} : { fixed }),
       });
     },
   };

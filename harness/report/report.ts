@@ -31,16 +31,23 @@ export interface Summary {
   tallies: ReadonlyMap<string, Tally>;
   /** Why the exit code is what it is, in words. */
   why: string | null;
+  /** Of `nightly`: what had been found fixed and fails again, and what fails no more, by the history's keys. */
+  regressions?: readonly string[];
+  fixed?: readonly string[];
 }
+
+/** How a failure stands to the nights before: never told of, told of, or found fixed in between. */
+export type Standing = 'new' | 'old' | 'regression';
 
 /** Where a command's results go, for people or for programs. */
 export interface Report {
   /** Before a campaign: what it is going to do. */
   begin(seed: number, ops: readonly OpName[], backends: readonly string[], budget: string): void;
   progress(progress: Progress, share: number | null): void;
-  finding(finding: Finding): void;
+  /** `standing`: of `nightly`. */
+  finding(finding: Finding, standing?: Standing): void;
   /** A counterexample that the store had and that fails still, where the campaign did not come upon it. */
-  saved(saved: Saved): void;
+  saved(saved: Saved, standing: Standing): void;
   result(result: Result): void;
   end(summary: Summary): void;
 }

@@ -248,7 +248,7 @@ function taps(spec: Spec, axes: number): Float64Array {
 
 function featuresOf(spec: Spec, axes: number): string[] {
   const windows = windowsOf(spec, axes);
-  const features = windowFeatures(spec, axes, windows);
+  const features = windowFeatures(spec, axes, windows, spec.shapes.weight![0]!);
   const { padding } = spec.params;
   if (typeof padding === 'string') features.push(`padding ${padding}`);
   else features.push(...paddingFeatures(windows));

@@ -262,7 +262,7 @@ function taps(spec: Spec, axes: number): Float64Array {
 function featuresOf(spec: Spec, axes: number): string[] {
   const windows = windowsOf(spec, axes);
   return [
-    ...windowFeatures(spec, axes, windows),
+    ...windowFeatures(spec, axes, windows, outChannelsOf(spec)),
     ...paddingFeatures(windows),
     ...namesOf({
       overlap: windows.some((window) => window.kernel > 1 && reach(window) >= window.stride && window.input > 1),

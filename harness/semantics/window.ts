@@ -300,8 +300,11 @@ function areAlike(one: Window, other: Window): boolean {
   return (['kernel', 'stride', 'dilation', 'before'] as const).every((name) => one[name] === other[name]);
 }
 
-/** Features that both families share. One that says how much of another there is comes with that other. */
-export function windowFeatures(spec: Spec, axes: number, windows: readonly Window[]): string[] {
+/**
+ * Features that both families share, with so many output channels in all. One that says how much of another there is comes with that
+ * other.
+ */
+export function windowFeatures(spec: Spec, axes: number, windows: readonly Window[], outputs: number): string[] {
   return namesOf({
     unbatched: isUnbatched(spec, axes),
     'batch 0': batchOf(spec, axes) === 0,
@@ -309,6 +312,8 @@ export function windowFeatures(spec: Spec, axes: number, windows: readonly Windo
     'batch > 2': batchOf(spec, axes) > 2,
     groups: groupsOf(spec) > 1,
     'groups > 2': groupsOf(spec) > 2,
+    outputs: outputs > 1,
+    'outputs a group': outputs > groupsOf(spec),
     channels: channelsOf(spec, axes) > groupsOf(spec),
     'a single channel': channelsOf(spec, axes) === groupsOf(spec),
     bias: spec.shapes.bias !== undefined,
