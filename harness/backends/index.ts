@@ -84,7 +84,7 @@ function native(backend: BuiltIn): BuiltIn {
   return { ...backend, features };
 }
 
-/** It compiles something for each shape that is new, which takes seconds on a busy machine. */
+/** It compiles something at its first call or for each shape that is new, which takes seconds on a busy machine. */
 function compiling(backend: BuiltIn): BuiltIn {
   return { ...backend, launch: { ...backend.launch, leastTimeout_ms: 20_000 } };
 }
@@ -140,8 +140,10 @@ export const builtIns: readonly BuiltIn[] = [
   compiling(python('jax', 'JAX, lax.conv_general_dilated')),
   onOneDNN(python('openvino', 'OpenVINO, a model of one operation')),
   onOneDNN(python('openvino', "as openvino, with crops as OpenVINO's own Pad takes them", 'openvino-native')),
-  javascript('onnxruntime-node', 'ONNX Runtime, a model of one node', ['onnxruntime-node']),
-  javascript('onnxruntime-web', 'ONNX Runtime compiled to WebAssembly, a model of one node', ['onnxruntime-web']),
+  compiling(javascript('onnxruntime-node', 'ONNX Runtime, a model of one node', ['onnxruntime-node'])),
+  compiling(
+    javascript('onnxruntime-web', 'ONNX Runtime compiled to WebAssembly, a model of one node', ['onnxruntime-web']),
+  ),
   torchFloat32('torch-float32', "PyTorch's own float32 kernels"),
   torchFloat32('torch-float32-onednn', "as torch-float32, with oneDNN's kernels"),
 ];

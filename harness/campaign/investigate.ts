@@ -43,13 +43,13 @@ export async function investigate(failure: Failure, circumstances: Circumstances
     const overtimeEnd_ms = Math.max(now_ms, campaignEnd_ms) + overtime_ms;
     const deadline_ms = Math.min(now_ms + shrinkTime_ms, overtimeEnd_ms);
     const until = { deadline_ms, signal };
-    const reproduced = await reproduce(failure, past, trial);
+    const { caseTimeout_ms } = contender.runner.options;
+    const reproduced = await reproduce(failure, past, trial, caseTimeout_ms);
     if (reproduced === null) return { smallest: unstable(failure), isCutOff: false };
     const smallest = await shrink(reproduced, draw, trial, until);
     // Shrinking a hang gives each candidate little time: the result must hang for a whole time limit.
     if (signal.aborted) return { smallest, isCutOff: true };
     const isCutOff = performance.now() > overtimeEnd_ms;
-    const { caseTimeout_ms } = contender.runner.options;
     const sure = await trial.alone(smallest.call.case, smallest.before, caseTimeout_ms);
     return { smallest: sure ?? reproduced, isCutOff };
   } finally {
@@ -58,10 +58,16 @@ export async function investigate(failure: Failure, circumstances: Circumstances
 }
 
 /** The failure with as little history as it takes of: none, what was seen to lead to a death, all that had run before. */
-async function reproduce(failure: Failure, past: readonly Case[], trial: Trial): Promise<Failure | null> {
+async function reproduce(
+  failure: Failure,
+  past: readonly Case[],
+  trial: Trial,
+  caseTimeout_ms: number,
+): Promise<Failure | null> {
   const histories = [[], failure.before, past].filter((history, i) => i === 0 || history.length > 0);
   for (const history of histories) {
-    const again = await trial.alone(failure.call.case, history);
+    // While shrinking, a hang gets little time; that it is one has to be sure.
+    const again = await trial.alone(failure.call.case, history, caseTimeout_ms);
     if (again !== null) return again;
   }
   return null;

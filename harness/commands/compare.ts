@@ -117,7 +117,7 @@ async function writeReport(
   const store = new Store(join(folder, 'cases'));
   store.checkWritable();
   // Those of an earlier report are not this one's.
-  for (const { file } of store.found()) store.remove(file);
+  for (const { file } of store.named()) store.remove(file);
   const files = new Map<Entry, string>();
   const programs = new Map<Entry, Programs>();
   for (const entry of comparison.entries) {

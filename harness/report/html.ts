@@ -71,7 +71,7 @@ details > summary { padding: .5rem .75rem; cursor: pointer; } details > .inside 
 .unsupported { background: var(--unsupported); color: var(--unsupported-text); } .refuses, .takes { background: var(--refuses); color: var(--refuses-text); }
 .wrong { background: var(--wrong); color: var(--wrong-text); } .crashes { background: var(--crashes); color: var(--crashes-text); }
 .unknown { background: var(--unknown); color: var(--unknown-text); }
-svg { max-width: 100%; height: auto; } svg text { fill: var(--text); font: 12px system-ui, sans-serif; } svg .soft { fill: var(--soft); }
+svg { max-width: 100%; height: auto; } .scroll > svg { min-width: 34rem; } svg text { fill: var(--text); font: 12px system-ui, sans-serif; } svg .soft { fill: var(--soft); }
 svg .grid { stroke: var(--line); } svg .cell { fill: var(--panel); stroke: var(--line); } svg .cell.off { fill: var(--wrong); stroke: var(--wrong-text); }
 svg .cross { stroke: var(--wrong-text); } svg text.off { fill: var(--wrong-text); }
 ${[0, 1, 2, 3, 4, 5].map((i) => `svg .series-${i} { stroke: var(--series-${i}); color: var(--series-${i}); }`).join(' ')}

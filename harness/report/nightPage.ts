@@ -186,9 +186,19 @@ function trendsSection(history: readonly Night[]): Markup {
   const hasOneADay = new Set(days).size === days.length;
   const day = (i: number) => (hasOneADay ? days[i]! : nights[i]!.started.slice(5, 16).replace('T', ' '));
   return html`<section aria-labelledby="trends"><h2 id="trends">The last nights</h2>
-<p class="soft">Different failures that each night came upon, of ${plural(nights.length, 'night')}.</p>
-${nights.length < 2 ? nothing : html`${linesLegend(names)}${scrolling('Failures from night to night', curves({ label: 'Failures by night; the numbers are in the table below', series, mostX: nights.length - 1, mostY: most, isWholeX: true, wordsX: day, wordsY: (y) => String(Math.round(y)), titleX: 'night' }))}`}
+<p class="soft">Different failures that each of ${plural(nights.length, 'run')} came upon; each part of a night is a run of its own.</p>
+${nights.length < 2 ? nothing : html`${linesLegend(names)}${scrolling('Failures from night to night', curves({ label: 'Failures by night; the numbers are in the table below', series, mostX: nights.length - 1, mostY: most, isWholeX: true, wordsX: day, wordsY: (y) => String(Math.round(y)), titleX: 'run' }))}`}
 ${scrolling('Nights', html`<table><thead><tr><th scope="col">began</th><th scope="col">shard</th><th scope="col">cases</th><th scope="col">new</th><th scope="col">saved before</th><th scope="col">known</th><th scope="col">exit</th></tr></thead><tbody>${rows}</tbody></table>`)}</section>`;
+}
+
+/** How many cases a backend was asked. */
+function judgedOf({
+  agree,
+  mismatch,
+  unsupported,
+  unknown: doubtful,
+}: Omit<Night['backends'][number], 'name' | 'version' | 'benched'>): number {
+  return agree + mismatch + unsupported + doubtful;
 }
 
 /** The page, as one file that needs no other. `history`: with this night as the last. */
@@ -205,7 +215,8 @@ export function nightPage(report: NightReport, history: readonly Night[]): strin
     ['trends', 'Nights'],
   ] as const;
   const backends = night.backends.map(
-    ({ name, version, benched }) => `${name} ${version}${benched ? ' (left out: it died too often)' : ''}`,
+    ({ name, version, benched, ...counts }) =>
+      `${name} ${version}${benched ? ` (it died too often, and was left out after ${plural(judgedOf(counts), 'case')})` : ''}`,
   );
   const ending = night.exit === null ? 'It was cut off.' : exitWords[night.exit]!;
   return page(

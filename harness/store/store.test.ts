@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -102,6 +102,19 @@ test('a file can be removed, also twice', () => {
   store.remove(file);
   store.remove(file);
   expect(store.list()).toEqual([]);
+});
+
+test('among other files those are found that are named as counterexamples, or say that they are', () => {
+  const store = new Store(folder);
+  const file = store.save(counterexample(5, { id: '0123456789ab' }));
+  const renamed = join(folder, 'my-bug.json');
+  copyFileSync(file, renamed);
+  writeFileSync(join(folder, 'night.json'), '[]');
+  writeFileSync(join(folder, 'broken.json'), '{');
+  expect(store.named().map((one) => one.file)).toEqual([file]);
+  expect(store.found().map((one) => one.file)).toEqual([file, renamed].sort());
+  writeFileSync(join(folder, 'conv1d-x-value-0123456789ab.json'), '{');
+  expect(() => store.found()).toThrow(UsageError);
 });
 
 describe('a folder', () => {

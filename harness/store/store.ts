@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { HarnessError, UsageError } from '../core/errors.ts';
 import { writeAtomically } from './atomic.ts';
 import { readJson } from './caseFile.ts';
-import { type Counterexample, compareWorth, parseCounterexample } from './counterexample.ts';
+import { type Counterexample, compareWorth, counterexampleSchema, parseCounterexample } from './counterexample.ts';
 
 /** A counterexample and the file that it is in. */
 export interface Saved {
@@ -36,6 +36,10 @@ export function checkWritable(folder: string, what: string, option: string): voi
   }
 }
 
+function isNamed(name: string): boolean {
+  return /-[0-9a-f]{12}(\.unshrunk)?\.json$/.test(name);
+}
+
 /** A folder of counterexamples, one file a signature. */
 export class Store {
   readonly folder: string;
@@ -51,15 +55,29 @@ export class Store {
 
   /** All that is saved, by file name; an empty list where there is no such folder. Throws UsageError on a bad file. */
   list(): Saved[] {
-    return this.#named(/\.json$/);
+    return this.#those((name) => name.endsWith('.json'));
   }
 
-  /** The same of a folder in which other files may lie: those that are named as counterexamples are. */
+  /** The same of a folder in which other files may lie: those that are named as it names them. */
+  named(): Saved[] {
+    return this.#those(isNamed);
+  }
+
+  /** Of such a folder also those that say themselves that they are counterexamples. */
   found(): Saved[] {
-    return this.#named(/-[0-9a-f]{12}(\.unshrunk)?\.json$/);
+    return this.#those((name) => isNamed(name) || (name.endsWith('.json') && this.#saysSo(name)));
   }
 
-  #named(pattern: RegExp): Saved[] {
+  #saysSo(name: string): boolean {
+    try {
+      const json = JSON.parse(readFileSync(join(this.folder, name), 'utf8')) as { schema?: unknown } | null;
+      return json?.schema === counterexampleSchema;
+    } catch {
+      return false;
+    }
+  }
+
+  #those(isOne: (name: string) => boolean): Saved[] {
     if (!existsSync(this.folder)) return [];
     let names: string[];
     try {
@@ -68,7 +86,7 @@ export class Store {
       throw new UsageError(`the store ${this.folder} cannot be read: ${(error as NodeJS.ErrnoException).code}`);
     }
     return names
-      .filter((name) => pattern.test(name))
+      .filter(isOne)
       .sort()
       .map((name) => this.read(join(this.folder, name)));
   }
