@@ -424,7 +424,7 @@ describe.concurrent('wrong usage says what is wrong and what there is', () => {
     ['no runs', ['fuzz', '--runs', '0', ...runs], '--runs', /≥ 1/, '"0"'],
     ['negative runs', ['fuzz', '--runs', '-3', ...runs], '--runs', /≥ 1/, '"-3"'],
     ['runs that are no number', ['fuzz', '--runs', 'many', ...runs], '--runs', 'whole number', '"many"'],
-    ...['3/2', '01/2', ' 1/2', '0/2'].map((shard): [string, string[], string, string] => [
+    ...['3/2', '01/2', ' 1/2', '0/2', '1/10001'].map((shard): [string, string[], string, string] => [
       `a shard that is none (${shard})`,
       ['fuzz', '--seed', '1', '--shard', shard],
       '--shard',
@@ -1056,6 +1056,17 @@ describe('leaving', () => {
     expect(out).toMatch(/reference +│ +\d/);
     expect(out).toMatch(/undecided: interrupted after [\d,]+ cases$/);
     expect(seconds).toBeLessThan(30);
+  });
+
+  test('a reader that closes standard output ends it, with a word', async () => {
+    const words = ['fuzz', '--backend', 'reference', '--oracle', 'reference', '--runs', '512', '--store', 'left'];
+    const line = [process.execPath, script, ...words].map((word) => `'${word}'`).join(' ');
+    const { exitCode, stderr } = await execa('bash', ['-o', 'pipefail', '-c', `${line} | true`], {
+      cwd: folder,
+      reject: false,
+    });
+    expect(exitCode).toBe(3);
+    expect(stderr).toContain('convdiff: nobody reads standard output any more');
   });
 
   test('Ctrl-C while a case is shrunk saves the best so far', async () => {

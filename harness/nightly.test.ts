@@ -185,8 +185,9 @@ describe('what a night left unfinished', () => {
     store.remove(file);
     const lines = readFileSync(history, 'utf8').replaceAll(signature, raw);
     writeFileSync(history, lines);
-    const { night } = await nightly(...line, '--runs', '1');
+    const { night, out } = await nightly(...line, '--runs', '1');
     expect(night).toMatchObject({ fresh: [], old: [signature], exit: 1 });
+    expect(out).not.toContain('MISMATCH');
     expect(store.list()).toMatchObject([{ file, counterexample: { signature, shrunk: true } }]);
     // Another machine's store may have it still.
     const other = new Store(join(folder, 'left-joined'));
@@ -203,7 +204,7 @@ describe('what a night left unfinished', () => {
     const after = await nightly(...line, '--runs', '1', '--format', 'jsonl');
     expect(after.night).toMatchObject({ fresh: [signature], old: [], exit: 1 });
     expect(after.out.split('\n').map((text) => JSON.parse(text) as object)).toMatchObject([
-      { signature },
+      { signature, standing: 'new' },
       { counterexamples: 1 },
     ]);
   }, 60_000);
@@ -223,8 +224,16 @@ describe('what a night left unfinished', () => {
     expect(exit).toBe(1);
     const lines = out.split('\n').map((text) => JSON.parse(text) as object);
     expect(lines).toMatchObject([
-      { schema: 'convdiff/counterexample@1', signature, file: found().file },
+      { schema: 'convdiff/counterexample@1', signature, file: found().file, standing: 'old' },
       { schema: 'convdiff/summary@1', counterexamples: 1, exit: 1 },
+    ]);
+    expect(lines.at(-1)).not.toHaveProperty('regressions');
+    const last = readHistory(history).at(-1)!;
+    writeFileSync(history, `${JSON.stringify({ ...last, saved: [{ key: signature, standing: 'fixed' }] })}\n`);
+    const after = await nightly(...line, '--runs', '1', '--format', 'jsonl');
+    expect(after.out.split('\n').map((text) => JSON.parse(text) as object)).toMatchObject([
+      { signature, standing: 'regression' },
+      { regressions: [signature] },
     ]);
   }, 60_000);
 });
@@ -337,6 +346,41 @@ describe('a night', () => {
     expect(history()).toMatchObject([{ exit: null }, { from: next, next: next + 1, exit: 0 }]);
     expect(readdirSync(join(report, 'nights'))).toHaveLength(1);
   }, 100_000);
+
+  test('that is interrupted says so, also where it has found something', async () => {
+    backendIs('last-element');
+    const words = ['nightly', '--op', 'conv1d', '--oracle', 'reference', '--backend', './mine.mjs', '--time', '10m'];
+    const child = execa(process.execPath, [script, ...words, '--store', 'cut/store', '--report', 'cut/report'], {
+      cwd: folder,
+      reject: false,
+      timeout: 60_000,
+    });
+    const report = join(folder, 'cut/report');
+    await vi.waitUntil(() => readHistory(join(report, 'history.jsonl')).length === 1, {
+      timeout: 40_000,
+      interval: 200,
+    });
+    // Execa's own kill would not wait for it.
+    process.kill(child.pid!, 'SIGTERM');
+    const { exitCode, stdout } = await child;
+    expect(exitCode).toBe(1);
+    expect(stdout).toMatch(/^interrupted after [\d,]+ cases$/m);
+    expect(readFileSync(join(report, 'report.html'), 'utf8')).toContain('Interrupted after');
+  }, 100_000);
+
+  test('at the same time as another one with the same report: both are remembered, and so are their reports', async () => {
+    const together = ['--backend', 'reference', '--time', '8s', '--report', 'both', '--store', 'both-store'];
+    const nights = await Promise.all(['1', '2'].map((seed) => nightly(...together, '--seed', seed)));
+    expect(nights.map(({ exit }) => exit)).toEqual([0, 0]);
+    const history = readHistory(join(folder, 'both/history.jsonl'));
+    expect(history.map(({ seed, exit }) => [seed, exit]).sort()).toEqual([
+      [1, 0],
+      [2, 0],
+    ]);
+    const away = readdirSync(join(folder, 'both/nights'));
+    expect(away.filter((name) => existsSync(join(folder, 'both/nights', name, 'report.html')))).toHaveLength(1);
+    expect(existsSync(join(folder, 'both/report.html'))).toBe(true);
+  }, 60_000);
 
   test('on GitHub annotates the run and writes its summary', async () => {
     const summary = join(folder, 'step-summary.md');
