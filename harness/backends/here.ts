@@ -11,9 +11,15 @@ function processor(): string {
   return read;
 }
 
+/** Whether the processor has something, or with `not` in front has not. */
+function isProcessor(wanted: string): boolean {
+  const word = wanted.replace(/^not /, '');
+  return processor().includes(` ${word} `) === (word === wanted);
+}
+
 /** The backends on which an issue can show on this machine: on its processor, and with a browser where they need one. */
 export function shownHere({ backends, processor: wanted }: KnownIssue): string[] {
-  if (wanted !== undefined && !processor().includes(` ${wanted} `)) return [];
+  if (wanted !== undefined && !isProcessor(wanted)) return [];
   const needsBrowser = (backend: string) =>
     builtIns.some(({ name, needs }) => name === backend && needs.includes('chromium'));
   return backends.filter((backend) => !needsBrowser(backend) || chromiumPath() !== null);

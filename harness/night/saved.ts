@@ -46,7 +46,9 @@ export function keptFor(
       const contender = named(backend);
       if (contender === undefined) return [];
       const subject = { ...issue, kind: issue.kinds[0]! };
-      const barred = shownHere(issue).includes(backend) ? null : `it shows on processors with ${issue.processor} only`;
+      const barred = shownHere(issue).includes(backend)
+        ? null
+        : `it shows on other processors only (${issue.processor})`;
       const key = `${issue.id}@${backend}`;
       return [{ key, what: 'known issue', title: `${issue.id} on ${backend}`, subject, contender, barred }];
     }),

@@ -19,7 +19,7 @@ const schema = z.strictObject({
   versions: z.array(z.string()),
   /** What it may come out as. */
   kinds: z.array(z.enum(mismatchKinds)),
-  /** What a processor must have for it to show, as Linux calls it; left out where any will do. */
+  /** What a processor must have for it to show, as Linux calls it, or `not` and what it must not have; left out where any will do. */
   processor: z.string().optional(),
   /** Features that a failing case must have. */
   features: z.array(z.string()),
