@@ -126,13 +126,18 @@ export class Findings {
   async #placed(subject: Subject, judgement: Judgement, found: Mismatch): Promise<Finding | null> {
     const { contender } = judgement;
     const lock = lockOf(subject.call, contender.name, found);
-    const { drawn, mismatch } = await this.#valid(subject, found, contender, lock);
+    // Who leaves goes by features alone.
+    const isLeaving = this.#options.signal.aborted || performance.now() > this.#options.end_ms + grace_ms;
+    const { drawn, mismatch } = isLeaving
+      ? { drawn: subject, mismatch: found }
+      : await this.#valid(subject, found, contender, lock);
     const failing = { call: drawn.call, mismatch };
-    const { known, behind } = await this.#likeness(failing, drawn, contender, lock);
+    const { known, behind } = isLeaving
+      ? { known: closest(failing, contender.name, this.#lockedBy(lock)), behind: null }
+      : await this.#likeness(failing, drawn, contender, lock);
     if (known !== null) this.#forgive(contender, mismatch.kind, known.knownIssue);
     if (known !== null && behind === null) return known;
 
-    const isLeaving = this.#options.signal.aborted || performance.now() > this.#options.end_ms + grace_ms;
     // What shows in other values may be another bug.
     const sort = [lock, ...featuresOf(drawn.call, contender.name, mismatch).filter(isOfValues)].join(' ');
     const look = this.#looks.get(sort) ?? { wasted: 0, waiting: 0 };
