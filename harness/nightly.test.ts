@@ -369,8 +369,11 @@ describe('a night', () => {
   }, 100_000);
 
   test('at the same time as another one with the same report: both are remembered, and so are their reports', async () => {
-    const together = ['--backend', 'reference', '--time', '8s', '--report', 'both', '--store', 'both-store'];
-    const nights = await Promise.all(['1', '2'].map((seed) => nightly(...together, '--seed', seed)));
+    const together = ['--backend', 'reference', '--report', 'both', '--store', 'both-store'];
+    const nights = await Promise.all([
+      nightly(...together, '--seed', '1', '--time', '8s'),
+      nightly(...together, '--seed', '2', '--time', '16s'),
+    ]);
     expect(nights.map(({ exit }) => exit)).toEqual([0, 0]);
     const history = readHistory(join(folder, 'both/history.jsonl'));
     expect(history.map(({ seed, exit }) => [seed, exit]).sort()).toEqual([

@@ -11,10 +11,11 @@ function processor(): string {
   return read;
 }
 
-/** Whether the processor has something, or with `not` in front has not. */
+/** Whether the processor has something, or with `not` in front is of the x86 family and has not. */
 function isProcessor(wanted: string): boolean {
   const word = wanted.replace(/^not /, '');
-  return processor().includes(` ${word} `) === (word === wanted);
+  const has = processor().includes(` ${word} `);
+  return word === wanted ? has : !has && /^flags\s*:/m.test(processor());
 }
 
 /** The backends on which an issue can show on this machine: on its processor, and with a browser where they need one. */

@@ -146,8 +146,6 @@ export class Campaign {
   #cases = 0;
   #next: number;
   #canary: number | null = null;
-  /** What was saved and is looked into. */
-  #again: Saved | null = null;
 
   constructor(options: CampaignOptions) {
     this.#options = options;
@@ -155,7 +153,6 @@ export class Campaign {
     this.#findings = new Findings({
       ...options,
       end_ms: this.#end_ms,
-      onFinding: (finding) => options.onFinding(finding, this.#again),
       onShrink: (what) => options.onProgress(this.#progress(`shrinking ${what}`)),
     });
     const { shard = wholeCampaign, from = 0, start = from } = options;
@@ -194,10 +191,8 @@ export class Campaign {
     for (const saved of again) {
       const contender = this.#contenders().find(({ name }) => name === saved.counterexample.backend);
       if (contender === undefined || this.#isOver() !== null) continue;
-      this.#again = saved;
       onAgain?.(saved, await this.#findings.lookAgain(saved, contender));
     }
-    this.#again = null;
   }
 
   async #batches(): Promise<CampaignResult['end']> {

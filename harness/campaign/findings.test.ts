@@ -109,7 +109,7 @@ describe('of one bug', () => {
     ['pad', 'it refuses where the mode is constant and its ends differ', 'refuses+constant+unequal ends'],
     ['pad', 'the first element is off by one where it pads behind', 'pad behind'],
     ['conv2d', 'all is 0 where the kernel is odd', 'kernel > 2'],
-    ['conv1d', 'all is 0 where a group has several outputs', 'outputs a group'],
+    ['conv1d', 'it refuses where a group has several outputs', 'refuses+outputs a group'],
     ['conv2d', 'the first bias for all channels', 'outputs+bias'],
   ])('%s: %s: there is one finding', async (op, name, needs) => {
     expect(needsOf(await hunt(op, [name], 1024))).toEqual([needs]);

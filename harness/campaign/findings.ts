@@ -68,7 +68,8 @@ export interface FindingsOptions {
   end_ms: number;
   /** Called before a failure is shrunk, with whose it is. */
   onShrink(what: string): void;
-  onFinding(finding: Finding): void | Promise<void>;
+  /** `again`: what of `lookAgain` came to this, or null. */
+  onFinding(finding: Finding, again: Saved | null): void | Promise<void>;
 }
 
 /** Of failures that look alike: how many shrinks in a row brought nothing new, and how many have waited since. */
@@ -100,6 +101,9 @@ export class Findings {
   /** Backends that died too often, in a process of their own: what they failed in before is still looked into. */
   readonly #revived = new Map<Contender, Contender>();
 
+  /** What was saved and is looked into again. */
+  #again: Saved | null = null;
+
   constructor(options: FindingsOptions) {
     this.#options = options;
   }
@@ -127,16 +131,17 @@ export class Findings {
     const { contender } = judgement;
     const lock = lockOf(subject.call, contender.name, found);
     // Who leaves goes by features alone.
-    const isLeaving = this.#options.signal.aborted || performance.now() > this.#options.end_ms + grace_ms;
-    const { drawn, mismatch } = isLeaving
+    const { drawn, mismatch } = this.#isLeaving()
       ? { drawn: subject, mismatch: found }
       : await this.#valid(subject, found, contender, lock);
     const failing = { call: drawn.call, mismatch };
-    const { known, behind } = isLeaving
+    const { known, behind } = this.#isLeaving()
       ? { known: closest(failing, contender.name, this.#lockedBy(lock)), behind: null }
       : await this.#likeness(failing, drawn, contender, lock);
     if (known !== null) this.#forgive(contender, mismatch.kind, known.knownIssue);
     if (known !== null && behind === null) return known;
+    if (behind !== null) this.#again = null;
+    const isLeaving = this.#isLeaving();
 
     // What shows in other values may be another bug.
     const sort = [lock, ...featuresOf(drawn.call, contender.name, mismatch).filter(isOfValues)].join(' ');
@@ -163,9 +168,15 @@ export class Findings {
     const call = prepare(testCase);
     const [judgement] = before.length > 0 ? [] : await this.#options.session.judge(call, [contender]);
     if (judgement?.verdict.verdict !== 'mismatch') return null;
+    this.#again = { file, counterexample };
     const finding = await this.#placed({ ...found, draw: drawOf(call), call }, judgement, judgement.verdict);
-    if (!shrunk && finding?.counterexample.shrunk === true && finding.file !== file) this.#options.store.remove(file);
+    this.#again = null;
+    if (!shrunk && finding !== null && finding.file !== file) this.#options.store.remove(file);
     return finding;
+  }
+
+  #isLeaving(): boolean {
+    return this.#options.signal.aborted || performance.now() > this.#options.end_ms + grace_ms;
   }
 
   #lockedBy(lock: string): Finding[] {
@@ -185,6 +196,8 @@ export class Findings {
     const plain = { ...draw, twist: null };
     const valid = prepare(caseOf(call.case.op, plain));
     const [own = null] = await this.#run([valid], contender, lock);
+    // It is the same death.
+    if (own !== null && isDeath(own)) contender.runner.forgive();
     return own === null ? { drawn, mismatch } : { drawn: { ...drawn, draw: plain, call: valid }, mismatch: own };
   }
 
@@ -294,11 +307,18 @@ export class Findings {
     const file = knownIssue === null ? this.#options.store.save(counterexample) : null;
     if (replaced !== null && replaced !== file) this.#options.store.remove(replaced);
     const same = this.#all.find((finding) => finding.counterexample.signature === signature);
-    if (same !== undefined) return same;
+    if (same !== undefined) {
+      // One of them was cut off.
+      if (counterexample.shrunk && !same.counterexample.shrunk) {
+        if (same.file !== null) this.#options.store.remove(same.file);
+        Object.assign(same, { counterexample, file, failure });
+      } else if (file !== null && file !== same.file) this.#options.store.remove(file);
+      return same;
+    }
     const lock = lockOf(failure.call, contender.name, failure.mismatch);
     const finding: Finding = { counterexample, file, features, lock, failure, knownIssue, times: 0 };
     this.#all.push(finding);
-    await this.#options.onFinding(finding);
+    await this.#options.onFinding(finding, this.#again);
     return finding;
   }
 

@@ -39,13 +39,14 @@ export async function investigate(failure: Failure, circumstances: Circumstances
   const { contender, oracle, draw, past, signal, campaignEnd_ms, which } = circumstances;
   const trial = new Trial(contender, oracle, failure, which);
   try {
+    const { caseTimeout_ms } = contender.runner.options;
+    const reproduced = await reproduce(failure, past, trial, caseTimeout_ms, signal);
+    if (signal.aborted) return { smallest: reproduced ?? failure, isCutOff: true };
+    if (reproduced === null) return { smallest: unstable(failure), isCutOff: false };
     const now_ms = performance.now();
     const overtimeEnd_ms = Math.max(now_ms, campaignEnd_ms) + overtime_ms;
     const deadline_ms = Math.min(now_ms + shrinkTime_ms, overtimeEnd_ms);
     const until = { deadline_ms, signal };
-    const { caseTimeout_ms } = contender.runner.options;
-    const reproduced = await reproduce(failure, past, trial, caseTimeout_ms);
-    if (reproduced === null) return { smallest: unstable(failure), isCutOff: false };
     const smallest = await shrink(reproduced, draw, trial, until);
     // Shrinking a hang gives each candidate little time: the result must hang for a whole time limit.
     if (signal.aborted) return { smallest, isCutOff: true };
@@ -63,9 +64,11 @@ async function reproduce(
   past: readonly Case[],
   trial: Trial,
   caseTimeout_ms: number,
+  signal: AbortSignal,
 ): Promise<Failure | null> {
   const histories = [[], failure.before, past].filter((history, i) => i === 0 || history.length > 0);
   for (const history of histories) {
+    if (signal.aborted) return null;
     // While shrinking, a hang gets little time; that it is one has to be sure.
     const again = await trial.alone(failure.call.case, history, caseTimeout_ms);
     if (again !== null) return again;

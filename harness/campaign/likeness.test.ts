@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Case, caseSchema } from '../core/case.ts';
 import { type Call, prepare } from '../operators/call.ts';
-import { type Known, likenessOf } from './likeness.ts';
+import { explanations, type Known, likenessOf, neededFeatures } from './likeness.ts';
 import type { Mismatch } from './signature.ts';
 
 const testCase: Case = {
@@ -39,4 +39,42 @@ describe('a case that a bug of dilation and one that needs nothing explain', () 
     expect(known).toBe(expected);
     expect(behind).toBe(null);
   });
+});
+
+describe('what a smallest case needs', () => {
+  const layer = (groups: number, outputs: number): Call =>
+    prepare({
+      schema: caseSchema,
+      op: 'conv1d',
+      params: { groups },
+      inputs: {
+        input: { dtype: 'float32', shape: [1, groups, 3], data: { kind: 'seeded', values: 'lattice', seed: 1 } },
+        weight: { dtype: 'float32', shape: [outputs, 1, 1], data: { kind: 'seeded', values: 'lattice', seed: 2 } },
+      },
+    });
+  const outputsOf = ({ spec }: Call) => spec.shapes.weight![0]!;
+
+  test.each([
+    ['groups', layer(2, 2)],
+    ['several outputs of one group', layer(1, 2)],
+  ])('is several outputs, where it has them by %s and a bug is of them all', async (_, call) => {
+    for (const sort of [[], ['refuses'], ['wanted NaN', 'got finite']]) {
+      const failsAnew = async (some: readonly Call[]) => some.some((one) => outputsOf(one) > 1);
+      const needed = await neededFeatures(call, [...sort, ...call.operator.features(call.spec)], [], failsAnew);
+      expect(needed).toEqual([...sort, 'outputs']);
+    }
+  });
+});
+
+test('a pad of nothing is explained by nothing that cannot be run', () => {
+  const call = prepare({
+    schema: caseSchema,
+    op: 'pad',
+    params: { pad: [1, 0], mode: 'constant', value: 0 },
+    inputs: { input: { dtype: 'float32', shape: [2, 0], data: { kind: 'inline', values: [] } } },
+  });
+  for (const { calls, explains } of explanations(call, [{ features: ['pad'] }, { features: [] }])) {
+    expect(calls).toEqual([]);
+    expect(explains(wrongIn(1), () => wrongIn(1))).toBe(false);
+  }
 });

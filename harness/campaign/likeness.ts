@@ -42,13 +42,19 @@ export async function neededFeatures(
 
   /** Whether other layers fail by this bug: without something else that it needs, not one of them does. */
   async function isLikewise(others: readonly Spec[]): Promise<boolean> {
-    const rest = withoutLacks(telling(needed.filter((one) => one !== 'outputs' && !isExchanged(one))));
-    const less = rest.map((feature) => others.flatMap((other) => operator.without(other, [feature])));
+    const had = operator.features(spec).filter((one) => one !== 'outputs' && !isExchanged(one));
+    const rest = withoutLacks(telling(needed.filter((one) => had.includes(one))));
+    const less = rest
+      .map((feature) => {
+        const specs = others.flatMap((other) => operator.without(other, [feature]));
+        return specs.filter((other) => !operator.features(other).includes(feature));
+      })
+      .filter((specs) => specs.length > 0 && specs.every((other) => operator.features(other).includes('outputs')));
     for (const specs of less) {
       const calls = specs.flatMap((other) => withLayer(call, other, false));
       if (!(await failsAnew(calls, []))) return true;
     }
-    return rest.length === 0;
+    return less.length === 0;
   }
 }
 
@@ -151,17 +157,18 @@ function bare(call: Call, known: Known): Call[][] {
   const isNeeded = (feature: string) => known.features.includes(feature);
   const rest = operator.features(spec).filter((feature) => !isNeeded(feature) && !isMore(feature));
   const specs = operator.without(spec, rest);
-  const own = operator.features(specs[0]!);
+  const [first] = specs;
+  const own = first === undefined ? [] : operator.features(first);
   const others = own
     .filter((feature) => withoutLacks(known.features).some((one) => isMoreThan(feature, one)) && !isNeeded(feature))
     .map((feature) =>
-      operator.otherwise(specs[0]!, feature).filter((other) => {
+      operator.otherwise(first!, feature).filter((other) => {
         const its = operator.features(other);
         return !its.includes(feature) && own.filter(isNeeded).every((one) => its.includes(one));
       }),
     );
   const calls = (some: readonly Spec[]) => some.flatMap((one) => withLayer(call, one, !hangsOnValues(known)));
-  return [specs, ...others].filter((some) => some.length > 0).map(calls);
+  return [specs, ...others.filter((some) => some.length > 0)].map(calls);
 }
 
 /** What a call comes to; null where it does not fail with the lock that is asked for. */

@@ -228,7 +228,7 @@ async function hunt(session: Session, plan: Plan, seen: Seen, report: Report): P
   const hunt_ms = performance.now();
   const lines = new CaseLines(plan.folder);
   const rememberNow = (now: Progress) =>
-    remember(join(plan.folder, historyName), nightOf(now, seen, session, plan, null));
+    remember(join(plan.folder, historyName), nightOf(now, seen, session, plan, null), plan.history);
   const rememberSometimes = atTimes(rememberedEvery_ms, rememberNow);
   let last: Progress | null = null;
   let programs_ms = 0;
@@ -253,7 +253,8 @@ async function hunt(session: Session, plan: Plan, seen: Seen, report: Report): P
       onAgain: (before, finding) => {
         if (finding === null) return;
         if (saved.has(signatureOf(before))) saved.add(signatureOf(finding));
-        if (!before.counterexample.shrunk && finding.counterexample.shrunk) seen.settled.push(before);
+        // What is saved as it stood in its place, under another name, is gone on with.
+        if (!before.counterexample.shrunk && finding.file !== before.file) seen.settled.push(before);
       },
       canary: canary.name,
       store,
@@ -327,7 +328,7 @@ async function close(
   const exit = isTrusted ? verdict.exit : 3;
   const why = isTrusted ? (verdict.why ?? canaryWords(result)) : blindWords(result);
   const night = nightOf(result, seen, session, plan, exit);
-  const history = remember(join(plan.folder, historyName), night);
+  const history = remember(join(plan.folder, historyName), night, plan.history);
   const written = await reportOf(night, verdict.why, result, seen, session, plan);
   await putAwayOthers(plan.folder, night.started);
   const page = writeReport(plan.folder, [written], history);
@@ -335,7 +336,7 @@ async function close(
   const failingStill = new Set(failing.map(({ key }) => key).filter((key) => !toldOf.has(key)));
   for (const one of plan.counterexamples) {
     const signature = signatureOf(one);
-    if (failingStill.has(signature)) report.saved(one, standingOf(signature, true, seen));
+    if (failingStill.has(signature)) report.saved(one, standingOf(signature, plan.saved.has(signature), seen));
   }
   report.end({
     seed: plan.seed,

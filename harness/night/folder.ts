@@ -43,7 +43,7 @@ export async function putAway(folder: string, started: string | null): Promise<v
   await putAwayThese(folder, started, Object.values(files));
 }
 
-/** Puts away the report of another night that has ended since this one began. Of such nights only the last keeps its lines of cases. */
+/** Puts away the report of another night that has ended since this one began. Of such nights only the last to begin keeps its lines of cases. */
 export async function putAwayOthers(folder: string, started: string): Promise<void> {
   const other = startedOf(folder);
   if (other === null || other === started) return;
@@ -98,7 +98,7 @@ export function partsIn(folder: string): NightReport[] {
 }
 
 /**
- * Writes all that is made of a night's parts. `history`: with them as the last. `toldOf`: how a finding is told of, where that is not as
+ * Writes all that is made of a night's parts. `history`: with them among it. `toldOf`: how a finding is told of, where that is not as
  * its part does. Returns the page's path.
  */
 export function writeReport(

@@ -1,9 +1,12 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { caseSchema } from '../core/case.ts';
 import { type Counterexample, counterexampleSchema } from '../store/counterexample.ts';
-import { settledKey } from './history.ts';
-import { mergeCounterexamples, mergeHistories } from './merge.ts';
+import { readHistory, settledKey } from './history.ts';
+import { mergeCounterexamples, mergeHistories, remember } from './merge.ts';
 import { night } from './testing.ts';
 
 /* What shards leave is joined in any order and in any grouping, with the same result. */
@@ -115,4 +118,30 @@ test('a night that another history has as it stood is there once, as it ended', 
     [ended, late],
   ])
     expect(mergeHistories(all)).toEqual([ended]);
+});
+
+describe('a night that is under way is remembered', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'convdiff-remember-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const before = night({ started: '2026-11-27T01:00:00.000Z' });
+
+  test('as it stands last, beside another that writes to the same file', () => {
+    const file = join(folder, 'history.jsonl');
+    const [own, other] = [night({ exit: null, seconds: 5.1, cases: 256 }), night({ seed: 2, exit: null })];
+    remember(file, own, []);
+    remember(file, other, []);
+    // Nothing more has run, but something was found.
+    const later = { ...own, seconds: 16.2, fresh: ['conv1d/mine/value/stride'] };
+    remember(file, later, []);
+    expect(readHistory(file)).toEqual([later, other]);
+    const ended = { ...later, exit: 1 };
+    expect(remember(file, ended, [])).toEqual([ended, other]);
+  });
+
+  test('with what there was when it began, where the file has been spoilt since', () => {
+    const file = join(folder, 'spoilt.jsonl');
+    writeFileSync(file, '{');
+    expect(remember(file, night(), [before])).toEqual([before, night()]);
+    expect(readFileSync(file, 'utf8').trim().split('\n')).toHaveLength(2);
+  });
 });

@@ -37,11 +37,16 @@ export function inOrder<T>(all: readonly T[], startedOf: (one: T) => string): T[
   return [...texts.entries()].sort(([one], [other]) => compareTexts(one, other)).map(([, one]) => one);
 }
 
+/** What tells a night from others. */
+function keyOf({ started, shard, seed, from }: Night): string {
+  return JSON.stringify([started, shard, seed, from]);
+}
+
 /** Each night once: as it ended, where another history has it as it stood. */
 export function mergeHistories(all: readonly Night[]): Night[] {
   const furthest = new Map<string, Night>();
   for (const one of inOrder(all, ({ started }) => started)) {
-    const key = JSON.stringify([one.started, one.shard, one.seed, one.from]);
+    const key = keyOf(one);
     const before = furthest.get(key);
     if (before === undefined || (before.exit === null && (one.exit !== null || one.cases > before.cases)))
       furthest.set(key, one);
@@ -49,9 +54,22 @@ export function mergeHistories(all: readonly Night[]): Night[] {
   return inOrder([...furthest.values()], ({ started }) => started);
 }
 
-/** Adds a night, as it stands or ended, to those in a file, which another night may have written to since. Returns them all. */
-export function remember(file: string, night: Night): Night[] {
-  const nights = mergeHistories([...readHistory(file), night]);
+/**
+ * Adds a night, as it stands or ended, to those in a file, which another night may have written to since; `before`: what was in it when
+ * this night began, for where it cannot be read any more. Returns them all.
+ */
+export function remember(file: string, night: Night, before: readonly Night[]): Night[] {
+  const key = keyOf(night);
+  const others = historyOr(file, before).filter((one) => keyOf(one) !== key);
+  const nights = mergeHistories([...others, night]);
   writeHistory(file, nights);
   return nights;
+}
+
+function historyOr(file: string, before: readonly Night[]): readonly Night[] {
+  try {
+    return readHistory(file);
+  } catch {
+    return before;
+  }
 }

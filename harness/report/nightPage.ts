@@ -201,7 +201,7 @@ function judgedOf({
   return agree + mismatch + unsupported + doubtful;
 }
 
-/** The page, as one file that needs no other. `history`: with this night as the last. */
+/** The page, as one file that needs no other. `history`: with this night among them. */
 export function nightPage(report: NightReport, history: readonly Night[]): string {
   const { night, why } = report;
   const title = `Night of ${night.started.slice(0, 10)}`;
