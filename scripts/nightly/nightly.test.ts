@@ -84,7 +84,7 @@ describe('its steps', () => {
       ['1/2', 'part-1'],
       ['2/2', 'part-2'],
     ] as const) {
-      const { exitCode, stdout } = await hunt(shard, '14s', part);
+      const { exitCode, stdout } = await hunt(shard, '30s', part);
       expect({ exitCode, stdout }).toMatchObject({ exitCode: 0 });
     }
     const summary = join(folder, 'summary.md');
