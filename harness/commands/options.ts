@@ -81,13 +81,8 @@ export function seedOf({ seed }: { seed?: string }): number {
 /** With more of them batches would be numbered beyond what a number holds, after enough nights. */
 const mostShards = 10_000;
 
-/** A shard as `2/5`, the second of five. Throws UsageError. */ export function shardOf({
-  shard,
-  seed,
-}: {
-  shard?: string;
-  seed?: string;
-}): Shard {
+/** A shard as `2/5`, the second of five. Throws UsageError. */
+export function shardOf({ shard, seed }: { shard?: string; seed?: string }): Shard {
   if (shard === undefined) return wholeCampaign;
   const parsed = /^([1-9]\d*)\/([1-9]\d*)$/.exec(shard);
   const [index, count] = [Number(parsed?.[1]) - 1, Number(parsed?.[2])];

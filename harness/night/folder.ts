@@ -40,10 +40,13 @@ const files = {
 
 /** Puts away what an earlier night left, and deletes what is too old. `started`: when that night began, where it does not say so itself. */
 export async function putAway(folder: string, started: string | null): Promise<void> {
-  await putAwayThese(folder, started, Object.values(files));
+  await putAwayThese(folder, startedOf(folder) ?? started, Object.values(files));
 }
 
-/** Puts away the report of another night that has ended since this one began. Of such nights only the last to begin keeps its lines of cases. */
+/**
+ * Puts away the report of another night that has ended since this one began. Of such nights only the last to begin keeps its lines
+ * of cases.
+ */
 export async function putAwayOthers(folder: string, started: string): Promise<void> {
   const other = startedOf(folder);
   if (other === null || other === started) return;
@@ -54,10 +57,9 @@ export async function putAwayOthers(folder: string, started: string): Promise<vo
   );
 }
 
-async function putAwayThese(folder: string, started: string | null, names: readonly string[]): Promise<void> {
+async function putAwayThese(folder: string, own: string | null, names: readonly string[]): Promise<void> {
   const left = names.filter((name) => existsSync(join(folder, name)));
   if (left.length === 0) return;
-  const own = startedOf(folder) ?? started;
   const named = own === null ? null : targetOf(folder, own);
   // A night that was killed at once has left no line in the history: the last is of one whose report has been put away.
   const target = named === null || existsSync(named) ? targetOf(folder, writtenOf(folder, left)) : named;
