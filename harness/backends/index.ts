@@ -65,7 +65,13 @@ function tensorflow(name: string, about: string, oneDNN: boolean): BuiltIn {
 
 /** PyTorch itself, in the dtype that a case has. */
 function torchFloat32(name: string, about: string): BuiltIn {
-  return { name, about, needs: oracleNeeds, launch: pythonLaunch(name, 'torch_float32', pythonPath(), [name]) };
+  // Its first gradient takes seconds on a slow machine.
+  return compiling({
+    name,
+    about,
+    needs: oracleNeeds,
+    launch: pythonLaunch(name, 'torch_float32', pythonPath(), [name]),
+  });
 }
 
 function quietTensorflow(backend: BuiltIn): BuiltIn {
