@@ -33,6 +33,8 @@ const example = join(root, 'harness/fixtures/example.json');
 const lax = join(root, 'harness/fixtures/lax.mjs');
 const picky = join(root, 'harness/fixtures/picky.mjs');
 const bugs = join(root, 'harness/campaign/fixtures');
+/** For what PyTorch has no part in: this one starts at once. */
+const quick = ['--oracle', 'reference'];
 const correct = pathToFileURL(join(bugs, 'correct.mjs')).href;
 
 // ---------------------------------------------------------------------------------------------------------------- processes
@@ -291,7 +293,7 @@ describe.concurrent('check', () => {
   });
 
   test('nothing but unsupported cases is undecided', async () => {
-    const { exit, results, summary } = await jsonl(['check', noGroups, '--backend', lax]);
+    const { exit, results, summary } = await jsonl(['check', noGroups, ...quick, '--backend', lax]);
     expect(exit).toBe(4);
     expect(results).toMatchObject([{ backend: 'lax', verdict: 'unsupported' }]);
     expect(summary).toMatchObject({ cases: 1, comparisons: 0, exit: 4 });
@@ -325,14 +327,22 @@ describe.concurrent('check', () => {
 
   test('what supports gives is true or the reason why not', async () => {
     const vague = moduleFile("export default { name: 'vague', version: '1', supports() {}, run: () => {} };");
-    const { results } = await jsonl(['check', plain, '--backend', vague]);
+    const { results } = await jsonl(['check', plain, ...quick, '--backend', vague]);
     const reason = expect.stringContaining('supports gave undefined: it must give true, or the reason why not');
     expect(results).toMatchObject([{ backend: 'vague', verdict: 'mismatch', kind: 'acceptance', reason }]);
   });
 
   test('every verdict and every kind of mismatch has its line', async () => {
     const verdicts = join(root, 'harness/fixtures/verdicts.mjs');
-    const { exit, results, summary } = await jsonl(['check', plain, '--backend', verdicts, '--case-timeout', '1500ms']);
+    const { exit, results, summary } = await jsonl([
+      'check',
+      plain,
+      ...quick,
+      '--backend',
+      verdicts,
+      '--case-timeout',
+      '1500ms',
+    ]);
     expect(exit).toBe(1);
     const mismatch = (what: string, more = {}) => ({ backend: what, verdict: 'mismatch', kind: what, ...more });
     expect(results).toMatchObject([
@@ -393,8 +403,8 @@ describe.concurrent('try', () => {
   test('has the exit code of what it found', async () => {
     const wrong = moduleFile("export default broken('off', (_, __, right) => ({ ...right(), shape: [1, 5] }));");
     const sizes = ['--input', '1,1,5', '--weight', '1,1,3', '--padding', 'same'];
-    const mismatch = convdiff(['try', 'conv1d', ...sizes, '--backend', wrong]);
-    const undecided = convdiff(['try', 'conv1d', ...sizes, '--groups', '0', '--backend', lax]);
+    const mismatch = convdiff(['try', 'conv1d', ...sizes, ...quick, '--backend', wrong]);
+    const undecided = convdiff(['try', 'conv1d', ...sizes, ...quick, '--groups', '0', '--backend', lax]);
     expect(await mismatch).toMatchObject({ exit: 1, out: expect.stringMatching(/MISMATCH .*off {2}shape/) });
     expect(await undecided).toMatchObject({ exit: 4, out: expect.stringContaining('undecided: nothing was compared') });
   });
@@ -580,12 +590,12 @@ describe.concurrent('a backend file that is none is named, with what is wrong', 
     ['a name twice', "const b = { name: 'mine', version: '1', run() {} }; export default [b, b];", 'mine', 'two'],
   ])('%s', async (_, source, ...says) => {
     const file = write('bad.mjs', source);
-    expectComplaint(await convdiff(['check', plain, '--backend', file]), 2, file, ...says);
+    expectComplaint(await convdiff(['check', plain, ...quick, '--backend', file]), 2, file, ...says);
   });
 
   test('two modules with the same name', async () => {
     const modules = [1, 2].map(() => moduleFile("export default { name: 'mine', version: '1', run };"));
-    expectComplaint(await convdiff(['check', plain, '--backend', modules.join()]), 2, 'mine', 'another name');
+    expectComplaint(await convdiff(['check', plain, ...quick, '--backend', modules.join()]), 2, 'mine', 'another name');
   });
 });
 
@@ -668,7 +678,7 @@ describe.concurrent('a store that cannot be used', () => {
   const file = write('regular-file', '');
 
   test.each([join(file, 'store'), file])('is refused before anything runs', async (store) => {
-    const args = ['fuzz', '--runs', '1', '--backend', 'reference', '--store', store];
+    const args = ['fuzz', ...quick, '--runs', '1', '--backend', 'reference', '--store', store];
     expectComplaint(await convdiff(args), 2, store, '--store');
   });
 
@@ -680,7 +690,7 @@ describe.concurrent('a store that cannot be used', () => {
         writeFileSync('${store}', '');
         throw new Error('ha');
       });`);
-    const { exit, err } = await convdiff(['fuzz', '--backend', vandal, '--runs', '20', '--store', store]);
+    const { exit, err } = await convdiff(['fuzz', ...quick, '--backend', vandal, '--runs', '20', '--store', store]);
     expect([2, 3]).toContain(exit);
     expect(err).toContain(store);
     expect(err).not.toMatch(/^\s+at |please report/m);
@@ -975,7 +985,7 @@ describe.concurrent('the budget of a campaign', () => {
   test('--runs is reached exactly; --op and --backend may be repeated and take commas', async () => {
     const backends = ['--backend', 'reference,tfjs-cpu', '--backend', lax, '--backend', 'reference'];
     const ops = ['--op', 'conv1d,conv_transpose1d', '--op', 'conv1d'];
-    const args = ['fuzz', ...backends, ...ops, '--runs', '301', '--store', 'budget'];
+    const args = ['fuzz', ...quick, ...backends, ...ops, '--runs', '301', '--store', 'budget'];
     const { exit, out } = await convdiff(args);
     expect(exit).toBe(0);
     const lines = out.split('\n');
@@ -985,7 +995,7 @@ describe.concurrent('the budget of a campaign', () => {
   });
 
   test('--time ends it', async () => {
-    const args = ['fuzz', '--backend', 'reference', '--time', '700ms', '--store', 'budget'];
+    const args = ['fuzz', ...quick, '--backend', 'reference', '--time', '700ms', '--store', 'budget'];
     const { exit, summary, err } = await jsonl(args);
     expect(exit).toBe(0);
     expect(summary.seconds).toBeGreaterThanOrEqual(0.7);
@@ -995,7 +1005,7 @@ describe.concurrent('the budget of a campaign', () => {
   });
 
   test('of both, the first to end ends it', async () => {
-    const args = ['fuzz', '--backend', 'reference', '--store', 'budget', '--seed', '5'];
+    const args = ['fuzz', ...quick, '--backend', 'reference', '--store', 'budget', '--seed', '5'];
     const runs = jsonl([...args, '--runs', '20', '--time', '10m']);
     const time = await jsonl([...args, '--runs', '1000000000', '--time', '0.5s']);
     expect(await runs).toMatchObject({ exit: 0, summary: { seed: 5, cases: 20 } });
@@ -1007,7 +1017,7 @@ describe.concurrent('the budget of a campaign', () => {
 
   test('a campaign in which nothing could be compared is undecided', async () => {
     const no = moduleFile("export default broken('no', null, { supports: () => 'never' });");
-    const { exit, summary } = await jsonl(['fuzz', '--backend', no, '--runs', '500', '--store', 'budget']);
+    const { exit, summary } = await jsonl(['fuzz', ...quick, '--backend', no, '--runs', '500', '--store', 'budget']);
     expect(exit).toBe(4);
     // Malformed calls are refused on the backend's behalf, which says nothing of the backend.
     expect(summary.cases).toBe(500);
@@ -1016,7 +1026,7 @@ describe.concurrent('the budget of a campaign', () => {
 
   test('a backend that dies at everything is a finding, and benched after ten times', async () => {
     const dead = moduleFile("export default broken('dead', () => process.exit(1));");
-    const args = ['fuzz', '--backend', `${dead},reference`, '--op', 'conv1d', '--runs', '30', '--seed', '1'];
+    const args = ['fuzz', ...quick, '--backend', `${dead},reference`, '--op', 'conv1d', '--runs', '30', '--seed', '1'];
     const { exit, found, summary } = await jsonl([...args, '--store', 'dead']);
     expect(exit).toBe(1);
     expect(found).toMatchObject([{ op: 'conv1d', backend: 'dead', kind: 'crash', elements: 2 }]);
@@ -1026,7 +1036,7 @@ describe.concurrent('the budget of a campaign', () => {
 
 describe('leaving', () => {
   const fuzz = (backend: string, store: string, ...more: string[]) =>
-    start(['fuzz', '--backend', backend, '--time', '10m', '--seed', '1', '--store', store, ...more]);
+    start(['fuzz', ...quick, '--backend', backend, '--time', '10m', '--seed', '1', '--store', store, ...more]);
 
   /** What a command has printed so far. */
   function printed(child: ReturnType<typeof start>): () => string {
@@ -1059,7 +1069,7 @@ describe('leaving', () => {
   });
 
   test('a reader that closes standard output ends it, with a word', async () => {
-    const words = ['fuzz', '--backend', 'reference', '--oracle', 'reference', '--runs', '512', '--store', 'left'];
+    const words = ['fuzz', ...quick, '--backend', 'reference', '--runs', '512', '--store', 'left'];
     const line = [process.execPath, script, ...words].map((word) => `'${word}'`).join(' ');
     const { exitCode, stderr } = await execa('bash', ['-o', 'pipefail', '-c', `${line} | true`], {
       cwd: folder,
@@ -1087,7 +1097,7 @@ describe('leaving', () => {
 
   test.skipIf(!hasProc)('Ctrl-C during a check leaves nobody behind', async () => {
     const { module, sign } = hanging();
-    const child = start(['check', plain, '--backend', `${module},reference`, '--case-timeout', '60s']);
+    const child = start(['check', plain, ...quick, '--backend', `${module},reference`, '--case-timeout', '60s']);
     await until(() => existsSync(sign));
     expect(processesOf(child.mark).length).toBeGreaterThan(2);
     child.kill('SIGINT');
@@ -1109,7 +1119,7 @@ describe('leaving', () => {
 
   test.skipIf(!hasProc)('when the command is killed outright, all that it started ends by itself', async () => {
     const { module, sign } = hanging();
-    const child = fuzz(`${module},reference,tfjs-node`, 'left', '--case-timeout', '60s');
+    const child = fuzz(`${module},reference,tfjs-node`, 'left', '--case-timeout', '60s', '--oracle', 'pytorch');
     await until(() => existsSync(sign));
     expect(processesOf(child.mark)).toHaveLength(5);
     child.kill('SIGKILL');

@@ -143,6 +143,24 @@ describe('a campaign', () => {
     expect(tally!.unsupported).toBeLessThan(200);
   });
 
+  it('judges the answer of the second time where a process was too slow once', async () => {
+    const { mark } = (await import(join(fixtures, 'late-once.mjs'))) as { mark(pid: number): string };
+    const backends = [join(fixtures, 'late-once.mjs')];
+    const session = await Session.open({ backends, caseTimeout_ms, cwd: root, oracle: 'reference' });
+    let wrong = 0;
+    const onCase = ({ call }: Judged) => {
+      if (call.refusal === null && call.spec.shapes.bias != null) wrong += 1;
+    };
+    try {
+      const result = await campaignOf({ session, store: new Store(folder), seed: 3, runs: 64, onCase }).run();
+      expect(wrong).toBeGreaterThan(9);
+      expect(result.tallies.get('late-once')).toMatchObject({ mismatch: wrong, unknown: 0, forgiven: 1 });
+    } finally {
+      await session.close();
+      rmSync(mark(process.pid), { force: true });
+    }
+  });
+
   it('goes on when the oracle is killed, with the same result', async () => {
     const session = await Session.open({ backends: ['reference'], caseTimeout_ms, cwd: root });
     let kills = 0;
@@ -164,22 +182,10 @@ describe('a campaign', () => {
     expect(result.tallies.get('reference')).toMatchObject({ agree: 4096, unknown: 0 });
   });
 
-  it('ends, with what it has, when the oracle is killed again and again', async () => {
-    const session = await Session.open({ backends: ['reference'], caseTimeout_ms, cwd: root });
-    const assassin = setInterval(() => {
-      if (session.oracle.pid !== undefined) process.kill(session.oracle.pid, 'SIGKILL');
-    }, 20);
-    const campaign = campaignOf({ session, store: new Store(folder), seed: 3 });
-    const result = await campaign.run();
-    clearInterval(assassin);
-    await session.close();
-    expect(result.end).toBe('no oracle');
-    expect(result.failure?.message).toContain('no oracle any more');
-  });
-
   it('saves what has failed when someone leaves in the middle', async () => {
     const controller = new AbortController();
-    const session = await Session.open({ backends: [join(fixtures, 'hangs.mjs')], caseTimeout_ms, cwd: root });
+    const backends = [join(fixtures, 'hangs.mjs')];
+    const session = await Session.open({ backends, caseTimeout_ms, cwd: root, oracle: 'reference' });
     const store = new Store(join(folder, 'left'));
     store.checkWritable();
     const campaign = campaignOf({ session, store, seed: 1, signal: controller.signal });
@@ -192,14 +198,14 @@ describe('a campaign', () => {
 
   it('benches a backend that dies too often and goes on with the others', async () => {
     const backends = [join(fixtures, 'segfaults.mjs'), 'reference'];
-    const session = await Session.open({ backends, caseTimeout_ms, cwd: root });
+    const session = await Session.open({ backends, caseTimeout_ms, cwd: root, oracle: 'reference', maxDeaths: 3 });
     const store = new Store(join(folder, 'benched'));
     store.checkWritable();
-    const campaign = campaignOf({ session, store, seed: 1, runs: 1024 });
+    const campaign = campaignOf({ session, store, seed: 1, runs: 512 });
     const result = await campaign.run();
     await session.close();
     expect(result.tallies.get('segfaults')).toMatchObject({ benched: true });
-    expect(result.tallies.get('reference')).toMatchObject({ benched: false, agree: 1024 });
+    expect(result.tallies.get('reference')).toMatchObject({ benched: false, agree: 512 });
   });
 
   it('is all of its shards together', async () => {
@@ -208,7 +214,7 @@ describe('a campaign', () => {
     const run = async (name: string, shard?: Shard) => {
       const store = new Store(join(folder, name));
       store.checkWritable();
-      const campaign = campaignOf({ session, store, seed: 5, runs: 1500, ...(shard === undefined ? {} : { shard }) });
+      const campaign = campaignOf({ session, store, seed: 5, runs: 800, ...(shard === undefined ? {} : { shard }) });
       const { cases, tallies, findings } = await campaign.run();
       const found = findings.map(({ counterexample: { found: at } }) => at.batch);
       return { cases, mismatch: tallies.get('last-element')!.mismatch, found };
@@ -217,7 +223,7 @@ describe('a campaign', () => {
     const shards = await Promise.all([0, 1, 2].map((index) => run(`shard ${index}`, { index, count: 3 })));
     await session.close();
     const sum = (what: 'cases' | 'mismatch') => shards.reduce((all, one) => all + one[what], 0);
-    expect(whole.cases).toBe(1500);
+    expect(whole.cases).toBe(800);
     expect([sum('cases'), sum('mismatch')]).toEqual([whole.cases, whole.mismatch]);
     for (const [index, { found, mismatch }] of shards.entries()) {
       expect(mismatch).toBeGreaterThan(0);
@@ -241,7 +247,7 @@ describe('a campaign', () => {
   it('goes on with a backend that dies of what is known', async () => {
     const maxDeaths = 5;
     const backends = [join(fixtures, 'exits-seldom.mjs')];
-    const session = await Session.open({ backends, caseTimeout_ms, cwd: root, maxDeaths });
+    const session = await Session.open({ backends, caseTimeout_ms, cwd: root, oracle: 'reference', maxDeaths });
     const known: KnownIssue = {
       schema: 'convdiff/known-issue@1',
       id: 'exits-seldom',

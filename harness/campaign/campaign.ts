@@ -292,7 +292,10 @@ export class Campaign {
         if (call.normalised === null && verdict.verdict === 'agree') tally.onBehalf += 1;
       }
     }
-    for (const { name, runner } of this.#contenders()) this.#tallies.get(name)!.benched = runner.benched;
+    for (const { name, runner } of this.#contenders()) {
+      const { benched, forgiven } = runner;
+      Object.assign(this.#tallies.get(name)!, { benched, forgiven });
+    }
     this.#options.onProgress(this.#progress(null));
     for (const drawn of batch) {
       const results: Judged['results'][number][] = [];

@@ -193,13 +193,16 @@ function firstOfEach(calls: readonly Call[]): Call[] {
   return calls.filter((_, i) => keys.indexOf(keys[i]!) === i);
 }
 
-/** How a search for another bug sees what it has to leave alone: by known bugs that do not hang on values; few calls, as it asks often. */
-export function explanations(call: Call, known: readonly Known[]): Explanation[] {
+/**
+ * How a search for another bug sees what it has to leave alone: by known bugs that do not hang on values. With `few` calls, where it
+ * asks often: small data may hide a bug in them.
+ */
+export function explanations(call: Call, known: readonly Known[], many: 'few' | 'all'): Explanation[] {
   if (call.refusal !== null) return [];
   const plain = known.filter((one) => !hangsOnValues(one));
   return candidatesOf(['refuses', ...call.operator.features(call.spec)], plain).map((one) => {
     const few = (calls: readonly Call[]) => (one.features.length === 0 ? calls.slice(0, tries) : firstOfEach(calls));
-    const ways = bare(call, one).map(few);
+    const ways = bare(call, one).map((calls) => (many === 'few' ? few(calls) : calls));
     return { calls: ways.flat(), explains: (own, resultOf) => explains(one, own, ways, resultOf) };
   });
 }
@@ -286,6 +289,10 @@ export async function likenessOf<K extends Known>(
   return { known: found ?? likeness.known, behind: null };
 }
 
+const keys = new WeakMap<Call, string>();
+
 function keyOf(call: Call): string {
-  return JSON.stringify(call.case);
+  const key = keys.get(call) ?? JSON.stringify(call.case);
+  keys.set(call, key);
+  return key;
 }

@@ -30,8 +30,6 @@ export function compare(call: Call, want: Outcome, got: Outcome, traits: Backend
       return mismatch(got.what, got.reason);
     case 'unsupported':
       return { verdict: 'unsupported', reason: got.reason };
-    case 'unreproduced':
-      return { verdict: 'unknown', reason: `${got.detail}, once; the same requests do not make it happen again` };
   }
   if (call.undefinedBecause !== null) {
     return { verdict: 'unknown', reason: `PyTorch's own result is not defined: ${call.undefinedBecause}` };
@@ -69,7 +67,6 @@ function explain(outcome: Outcome): string {
       return `it changed its ${outcome.changed.join(' and ')}`;
     case 'crash':
     case 'timeout':
-    case 'unreproduced':
       return outcome.detail;
     default:
       return outcome.reason;

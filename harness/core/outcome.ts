@@ -18,6 +18,4 @@ export type Outcome =
   | { kind: 'rejected'; reason: string }
   | { kind: 'unsupported'; reason: string }
   /** The process died, by its own doing, or was killed because it took too long. */
-  | { kind: 'crash' | 'timeout'; detail: string }
-  /** The process died once, and the same requests did not make it die again: nobody can say why. */
-  | { kind: 'unreproduced'; detail: string };
+  | { kind: 'crash' | 'timeout'; detail: string };

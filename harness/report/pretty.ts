@@ -125,6 +125,7 @@ function tableOf(tallies: ReadonlyMap<string, Tally>): string {
   for (const [name, tally] of tallies) {
     const notes = [
       ...(tally.benched ? ['benched: it died too often'] : []),
+      ...(tally.forgiven > 0 ? [`${groupDigits(tally.forgiven)} answered only when asked again`] : []),
       ...(tally.vacuous > 0 ? [`${groupDigits(tally.vacuous)} vacuous`] : []),
     ];
     const numbers = [tally.agree, tally.mismatch, tally.unsupported, tally.unknown].map(groupDigits);
