@@ -379,7 +379,7 @@ describe.concurrent('check', () => {
   });
 
   test('is for people unless asked otherwise', async () => {
-    const { exit, out } = await convdiff(['check', plain, noGroups, '--backend', `${lax},reference`]);
+    const { exit, out } = await convdiff(['check', plain, noGroups, ...quick, '--backend', `${lax},reference`]);
     expect(exit).toBe(0);
     expect(out).toMatch(/agree .*reference .*\[1, 1, 2\]/);
     expect(out).toMatch(/unsupported .*lax .*strict/);
@@ -785,12 +785,12 @@ describe('a bug: found, shrunk, saved, replayed, mended', () => {
     });
 
     test('one by its id', async () => {
-      expect(await jsonl(['replay', idOf(saved()[0]!), '--store', store])).toMatchObject(fails);
+      expect(await jsonl(['replay', idOf(saved()[0]!), ...quick, '--store', store])).toMatchObject(fails);
     });
 
     test('one by the beginning of its id, with a store relative to where npm was called', async () => {
       const id = idOf(saved()[1]!).slice(0, 5);
-      const ran = await jsonl(['replay', id, '--store', './found'], { cwd: home, npm: true });
+      const ran = await jsonl(['replay', id, ...quick, '--store', './found'], { cwd: home, npm: true });
       expect(ran).toMatchObject(fails);
     });
 
@@ -806,7 +806,7 @@ describe('a bug: found, shrunk, saved, replayed, mended', () => {
       minimal.inputs.weight.data.values = [2, 7];
       mkdirSync(join(home, 'moved'));
       writeFileSync(join(home, 'moved/some-name.json'), JSON.stringify({ ...rest, case: minimal }));
-      const ran = await jsonl(['replay', './moved/some-name.json'], { cwd: home });
+      const ran = await jsonl(['replay', './moved/some-name.json', ...quick], { cwd: home });
       expect(ran).toMatchObject({ ...fails, results: [{ reason: expect.stringContaining('wanted 35, got 36') }] });
       expect(ran.results[0]?.case).toBe('./moved/some-name.json');
     });
@@ -821,7 +821,7 @@ describe('a bug: found, shrunk, saved, replayed, mended', () => {
       const twins = join(home, 'twins');
       cpSync(saved()[0]!, join(twins, 'a.json'));
       cpSync(saved()[0]!, join(twins, 'b.json'));
-      const ran = await convdiff(['replay', idOf(saved()[0]!).slice(0, 3), '--store', twins]);
+      const ran = await convdiff(['replay', idOf(saved()[0]!).slice(0, 3), ...quick, '--store', twins]);
       expectComplaint(ran, 2, 'more than one', twins);
     });
   });
@@ -870,7 +870,8 @@ describe('a bug: found, shrunk, saved, replayed, mended', () => {
   });
 
   test('the printed command replays it in the project, also from a store whose name has a space', async () => {
-    const args = ['fuzz', '--backend', module, '--op', 'conv1d', '--runs', '40', '--store', join(home, 'my store')];
+    const hunt = ['fuzz', ...quick, '--backend', module, '--op', 'conv1d', '--runs', '40'];
+    const args = [...hunt, '--store', join(home, 'my store')];
     const ran = await convdiff([...args, '--seed', '1'], { cwd: root });
     expect(ran.exit).toBe(1);
     expect(await printedReplay(ran, root)).toMatchObject({
@@ -902,8 +903,8 @@ describe('a bug: found, shrunk, saved, replayed, mended', () => {
   test('without its module, replay asks for it: a named case is an error, one among all is undecided', async () => {
     rmSync(module);
     const [id] = readdirSync(store).map((name) => /([0-9a-f]{12})\.json$/.exec(name)?.[1] ?? '');
-    expectComplaint(await convdiff(['replay', id!, '--store', store]), 2, module, '--backend');
-    const { exit, results } = await jsonl(['replay', '--store', store]);
+    expectComplaint(await convdiff(['replay', id!, ...quick, '--store', store]), 2, module, '--backend');
+    const { exit, results } = await jsonl(['replay', ...quick, '--store', store]);
     expect(exit).toBe(4);
     for (const { verdict, reason } of results) {
       expect(verdict).toBe('unknown');

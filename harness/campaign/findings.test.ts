@@ -93,6 +93,7 @@ describe('of two bugs in one operator', () => {
       'all is twice as much where there are groups and there is padding',
       ['groups+padding', 'outputs a group'],
     ],
+    ['conv1d', 'kernel flipped', 'kernels of 1 take no stride', ['kernel', 'pointwise+stride']],
   ])('%s: %s, and %s: both are found, and nothing else', async (op, one, other, needs) => {
     expect(needsOf(await hunt(op, [one, other], 512))).toEqual(needs);
   });

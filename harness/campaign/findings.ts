@@ -266,12 +266,12 @@ export class Findings {
       past: past().map((request: Request) => request.case),
       signal,
       campaignEnd_ms: end_ms,
-      which: { explanations: (candidate) => explanations(candidate, this.#lockedBy(lock), 'few') },
+      which: { explanations: (candidate) => explanations(candidate, this.#lockedBy(lock)) },
     });
     const { kind } = smallest.mismatch;
     const isQuick = isRepeatable(kind) && smallest.before.length === 0 && !isCutOff;
     const failsAnew = async (calls: readonly Call[], known: readonly Known[]) => {
-      const asked = calls.map((one) => ({ one, others: explanations(one, known, 'all') }));
+      const asked = calls.map((one) => ({ one, others: explanations(one, known) }));
       const all = asked.flatMap(({ one, others }) => [one, ...others.flatMap((other) => other.calls)]);
       const results = await this.#run(all, contender, lock);
       const resultOf = (one: Call) => results[all.indexOf(one)] ?? null;

@@ -34,11 +34,21 @@ export async function neededFeatures(
   for (const feature of operator.features(spec)) {
     const others = operator.otherwise(spec, feature).filter((other) => !operator.features(other).includes(feature));
     const calls = others.flatMap((other) => withLayer(call, other, false));
-    // What shows only with what this case lacks, beside another bug, hardly says that it needs to lack that.
-    if (calls.length === 0 || !(await failsAnew(calls, isLack(feature) ? [] : known))) continue;
+    if (calls.length === 0 || !(await failsAnew(calls, isLack(feature) ? hiding(others) : known))) continue;
     if (!isExchanged(feature) || (await isLikewise(others))) needed.splice(needed.indexOf(feature), 1);
   }
   return needed;
+
+  /**
+   * The known bugs that need no more than what other layers have and this one lacks. Where one of them is why those fail, they do not
+   * say that this bug needs no lack. What they come to beside any other known bug does, nearly always.
+   */
+  function hiding(others: readonly Spec[]): readonly Known[] {
+    const had = operator.features(spec);
+    const isGained = (one: string) =>
+      !had.includes(one) && others.every((other) => operator.features(other).includes(one));
+    return known.filter(({ features }) => features.length > 0 && features.every(isGained));
+  }
 
   /** Whether other layers fail by this bug: without something else that it needs, not one of them does. */
   async function isLikewise(others: readonly Spec[]): Promise<boolean> {
@@ -187,22 +197,12 @@ function explains({ features }: Known, own: Mismatch, ways: readonly (readonly C
   return wrong.every((some) => some.length > 0) && !(features.length === 0 && isElsewhere(own, wrong.flat()));
 }
 
-/** The first of calls that have the same parameters. */
-function firstOfEach(calls: readonly Call[]): Call[] {
-  const keys = calls.map((call) => JSON.stringify(call.spec.params));
-  return calls.filter((_, i) => keys.indexOf(keys[i]!) === i);
-}
-
-/**
- * How a search for another bug sees what it has to leave alone: by known bugs that do not hang on values. With `few` calls, where it
- * asks often: small data may hide a bug in them.
- */
-export function explanations(call: Call, known: readonly Known[], many: 'few' | 'all'): Explanation[] {
+/** How a search for another bug sees what it has to leave alone: by known bugs that do not hang on values. */
+export function explanations(call: Call, known: readonly Known[]): Explanation[] {
   if (call.refusal !== null) return [];
   const plain = known.filter((one) => !hangsOnValues(one));
   return candidatesOf(['refuses', ...call.operator.features(call.spec)], plain).map((one) => {
-    const few = (calls: readonly Call[]) => (one.features.length === 0 ? calls.slice(0, tries) : firstOfEach(calls));
-    const ways = bare(call, one).map((calls) => (many === 'few' ? few(calls) : calls));
+    const ways = bare(call, one);
     return { calls: ways.flat(), explains: (own, resultOf) => explains(one, own, ways, resultOf) };
   });
 }

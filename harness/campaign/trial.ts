@@ -100,10 +100,11 @@ export class Trial {
     return Promise.all(
       candidates.map(async (candidate) => {
         const call = prepare(candidate);
+        const failure = await this.#inShared(call);
+        if (failure === null) return null;
         const others = this.#explanations(call);
         const asked = others.flatMap(({ calls }) => calls);
-        const [failure, ...results] = await Promise.all([call, ...asked].map((one) => this.#inShared(one)));
-        if (failure == null) return null;
+        const results = await Promise.all(asked.map((one) => this.#inShared(one)));
         const resultOf = (one: Call) => results[asked.indexOf(one)]?.mismatch ?? null;
         return others.some((other) => other.explains(failure.mismatch, resultOf)) ? null : failure;
       }),
