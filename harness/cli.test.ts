@@ -639,8 +639,9 @@ describe.concurrent('without an oracle that can be trusted nothing is said of an
 
   test('an oracle that dies again and again: no campaign goes on, and it ends with a summary', async () => {
     const args = ['fuzz', '--backend', 'reference', '--runs', '50', '--store', 'oracle-dies'];
-    const { exit, summary } = await jsonl(args, { env: { CONVDIFF_PYTHON: oracle('dies') } });
+    const { exit, summary, err } = await jsonl(args, { env: { CONVDIFF_PYTHON: oracle('dies') } });
     expect(exit).toBe(3);
+    expect(err).toContain('there is no oracle any more');
     expect(summary.cases).toBeLessThan(50);
   });
 
@@ -1098,7 +1099,7 @@ describe('leaving', () => {
 
   test.skipIf(!hasProc)('Ctrl-C during a check leaves nobody behind', async () => {
     const { module, sign } = hanging();
-    const child = start(['check', plain, ...quick, '--backend', `${module},reference`, '--case-timeout', '60s']);
+    const child = start(['check', plain, '--backend', `${module},reference`, '--case-timeout', '60s']);
     await until(() => existsSync(sign));
     expect(processesOf(child.mark).length).toBeGreaterThan(2);
     child.kill('SIGINT');

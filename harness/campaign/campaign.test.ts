@@ -8,7 +8,7 @@ import type { KnownIssue } from '../store/knownIssues.ts';
 import { Store } from '../store/store.ts';
 import { Campaign, type CampaignOptions, type CampaignResult, type Judged, type Shard } from './campaign.ts';
 import { replayOn } from './replay.ts';
-import { Session } from './session.ts';
+import { retriedOf, Session } from './session.ts';
 
 /*
  * Backends with one bug each: every bug is found with the right kind, shrunk, saved once, and fails again from its saved values
@@ -146,15 +146,19 @@ describe('a campaign', () => {
   it('judges the answer of the second time where a process was too slow once', async () => {
     const { mark } = (await import(join(fixtures, 'late-once.mjs'))) as { mark(pid: number): string };
     const backends = [join(fixtures, 'late-once.mjs')];
-    const session = await Session.open({ backends, caseTimeout_ms, cwd: root, oracle: 'reference' });
+    rmSync(mark(process.pid), { force: true });
+    const session = await Session.open({ backends, caseTimeout_ms: 3000, cwd: root, oracle: 'reference' });
+    const store = new Store(join(folder, 'late-once'));
+    store.checkWritable();
     let wrong = 0;
     const onCase = ({ call }: Judged) => {
       if (call.refusal === null && call.spec.shapes.bias != null) wrong += 1;
     };
     try {
-      const result = await campaignOf({ session, store: new Store(folder), seed: 3, runs: 64, onCase }).run();
+      const result = await campaignOf({ session, store, seed: 3, runs: 64, onCase }).run();
       expect(wrong).toBeGreaterThan(9);
-      expect(result.tallies.get('late-once')).toMatchObject({ mismatch: wrong, unknown: 0, forgiven: 1 });
+      expect(result.tallies.get('late-once')).toMatchObject({ mismatch: wrong, unknown: 0 });
+      expect(retriedOf(session.contenders)).toEqual({ 'late-once': 1 });
     } finally {
       await session.close();
       rmSync(mark(process.pid), { force: true });

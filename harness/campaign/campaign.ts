@@ -292,10 +292,6 @@ export class Campaign {
         if (call.normalised === null && verdict.verdict === 'agree') tally.onBehalf += 1;
       }
     }
-    for (const { name, runner } of this.#contenders()) {
-      const { benched, forgiven } = runner;
-      Object.assign(this.#tallies.get(name)!, { benched, forgiven });
-    }
     this.#options.onProgress(this.#progress(null));
     for (const drawn of batch) {
       const results: Judged['results'][number][] = [];
@@ -311,6 +307,7 @@ export class Campaign {
   }
 
   #progress(doing: string | null): Progress {
+    for (const { name, runner } of this.#contenders()) this.#tallies.get(name)!.benched = runner.benched;
     return {
       cases: this.#cases,
       seconds: (performance.now() - this.#started_ms) / 1000,

@@ -34,20 +34,18 @@ export async function neededFeatures(
   for (const feature of operator.features(spec)) {
     const others = operator.otherwise(spec, feature).filter((other) => !operator.features(other).includes(feature));
     const calls = others.flatMap((other) => withLayer(call, other, false));
-    if (calls.length === 0 || !(await failsAnew(calls, isLack(feature) ? hiding(others) : known))) continue;
+    if (calls.length === 0 || !(await failsAnew(calls, isLack(feature) ? hiding() : known))) continue;
     if (!isExchanged(feature) || (await isLikewise(others))) needed.splice(needed.indexOf(feature), 1);
   }
   return needed;
 
   /**
-   * The known bugs that need no more than what other layers have and this one lacks. Where one of them is why those fail, they do not
-   * say that this bug needs no lack. What they come to beside any other known bug does, nearly always.
+   * The known bugs that need no more than what this layer lacks. Where one of them is why other layers fail, their failing does not say
+   * that this bug can do without the lack; beside any other known bug it nearly always does.
    */
-  function hiding(others: readonly Spec[]): readonly Known[] {
+  function hiding(): readonly Known[] {
     const had = operator.features(spec);
-    const isGained = (one: string) =>
-      !had.includes(one) && others.every((other) => operator.features(other).includes(one));
-    return known.filter(({ features }) => features.length > 0 && features.every(isGained));
+    return known.filter(({ features }) => features.length > 0 && !features.some((one) => had.includes(one)));
   }
 
   /** Whether other layers fail by this bug: without something else that it needs, not one of them does. */

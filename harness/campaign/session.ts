@@ -68,6 +68,12 @@ export function isRequest(asked: Request | Outcome): asked is Request {
   return !('kind' in asked);
 }
 
+/** How often each of some had to be asked again, because its process had been too slow or killed; those that had to. */
+export function retriedOf(contenders: readonly Contender[]): Record<string, number> {
+  const counts = contenders.map(({ name, runner }) => [name, runner.retried] as const);
+  return Object.fromEntries(counts.filter(([, count]) => count > 0));
+}
+
 /** Earlier cases as they went to a backend's process, without those that never reached it. */
 export function historyFor(before: readonly Case[], contender: Contender): Request[] {
   return before.map((earlier) => requestFor(prepare(earlier), contender)).filter(isRequest);

@@ -16,13 +16,11 @@ export interface Tally {
   /** The first case of a campaign whose verdict is unknown, and why. */
   doubt: { case: Case; reason: string } | null;
   benched: boolean;
-  /** How often its process was too slow or was killed, and answered when the same was asked again. */
-  forgiven: number;
 }
 
 export function emptyTally(): Tally {
   const counts = { agree: 0, mismatch: 0, unsupported: 0, unknown: 0, vacuous: 0, onBehalf: 0, oracleWrong: 0 };
-  return { ...counts, doubt: null, benched: false, forgiven: 0 };
+  return { ...counts, doubt: null, benched: false };
 }
 
 /** Adds one verdict; what was drawn is kept of the first that is unknown. */

@@ -99,7 +99,7 @@ export async function withSession<T>(
   } catch (error) {
     if (format === 'jsonl' && (error instanceof HarnessError || isSetupError(error))) {
       const seconds = (performance.now() - started_ms) / 1000;
-      const nothing = { cases: 0, comparisons: 0, counterexamples: 0, known: 0, tallies: new Map() };
+      const nothing = { cases: 0, comparisons: 0, counterexamples: 0, known: 0, tallies: new Map(), retried: {} };
       report.end({ ...nothing, seed, seconds, exit: 3, why: (error as Error).message });
     }
     throw error;

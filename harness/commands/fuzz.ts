@@ -1,6 +1,7 @@
 import { relative, resolve } from 'node:path';
 import { Campaign, type CampaignResult } from '../campaign/campaign.ts';
 import type { Finding } from '../campaign/findings.ts';
+import { retriedOf, type Session } from '../campaign/session.ts';
 import type { Report } from '../report/report.ts';
 import { readKnownIssues } from '../store/knownIssues.ts';
 import { type Budget, type BudgetOptions, budgetOf, budgetWords, shareOf, tellFailure, verdictOf } from './budget.ts';
@@ -59,17 +60,18 @@ export async function fuzz(options: FuzzOptions): Promise<number> {
         onProgress: (progress) => report.progress(progress, shareOf(progress, budget, shard)),
         onFinding: (finding) => report.finding(finding),
       });
-      return finish(await campaign.run(), report, budget);
+      return finish(await campaign.run(), session, report, budget);
     },
   );
 }
 
-function finish(result: CampaignResult, report: Report, budget: Budget): number {
+function finish(result: CampaignResult, session: Session, report: Report, budget: Budget): number {
   const fresh = result.findings.filter(({ knownIssue }) => knownIssue === null).length;
   const { seed, cases, seconds, tallies } = result;
   const verdict = verdictOf(result, budget, fresh);
   const known = result.findings.length - fresh;
-  report.end({ seed, cases, seconds, counterexamples: fresh, known, tallies, ...verdict });
+  const retried = retriedOf(session.contenders);
+  report.end({ seed, cases, seconds, counterexamples: fresh, known, tallies, retried, ...verdict });
   tellFailure(result);
   return verdict.exit;
 }

@@ -5,7 +5,7 @@ import { type Source, sourceOf } from '../backends/source.ts';
 import { Campaign, type CampaignResult, type Progress, type Shard } from '../campaign/campaign.ts';
 import type { Finding } from '../campaign/findings.ts';
 import { knownClasses } from '../campaign/known.ts';
-import type { Contender, Session } from '../campaign/session.ts';
+import { type Contender, retriedOf, type Session } from '../campaign/session.ts';
 import type { OpName } from '../core/case.ts';
 import { evidenceOf, noEvidence, programsFor } from '../night/evidence.ts';
 import { CaseLines, putAway, putAwayOthers, writeReport } from '../night/folder.ts';
@@ -347,6 +347,7 @@ async function close(
     known: known.length,
     exit,
     tallies: result.tallies,
+    retried: retriedOf(contendersOf(session)),
     why,
     regressions: kept.filter(({ regressed }) => regressed).map(({ key }) => key),
     fixed: kept.filter(({ standing }) => standing === 'fixed').map(({ key }) => key),
@@ -376,9 +377,10 @@ function nightOf(
     next,
     cases,
     canary: found,
-    backends: contendersOf(session).map(({ name, version }) => {
+    backends: contendersOf(session).map(({ name, version, runner: { retried } }) => {
       const { agree, mismatch, unsupported, unknown: doubtful, vacuous, benched } = tallies.get(name)!;
-      return { name, version, agree, mismatch, unsupported, unknown: doubtful, vacuous, benched };
+      const counts = { agree, mismatch, unsupported, unknown: doubtful, vacuous, benched };
+      return { name, version, ...counts, ...(retried > 0 ? { retried } : {}) };
     }),
     saved: kept.map(({ key, standing }) => ({ key, standing })),
     ...sorted(findings, plan),

@@ -1,4 +1,4 @@
-import type { Contender, Session } from '../campaign/session.ts';
+import { type Contender, retriedOf, type Session } from '../campaign/session.ts';
 import { featuresOf } from '../campaign/signature.ts';
 import { count, emptyTally, type Tally, totalsOf } from '../campaign/tally.ts';
 import type { OpName } from '../core/case.ts';
@@ -19,6 +19,7 @@ export class CaseRun {
   readonly #report: Report;
   readonly #knownIssues: readonly KnownIssue[];
   readonly #tallies = new Map<string, Tally>();
+  readonly #contenders = new Set<Contender>();
   readonly #started_ms = performance.now();
   #mismatches = 0;
   #known = 0;
@@ -32,6 +33,7 @@ export class CaseRun {
   /** Runs a case on backends of a session and takes their verdicts. */
   async run(session: Session, { name, call }: Named, contenders: readonly Contender[]): Promise<void> {
     this.#cases += 1;
+    for (const contender of contenders) this.#contenders.add(contender);
     for (const { contender, verdict } of await session.judge(call, contenders))
       this.take(name, call, contender, verdict);
   }
@@ -88,6 +90,7 @@ export class CaseRun {
       known: this.#known,
       exit,
       tallies: new Map(),
+      retried: retriedOf([...this.#contenders]),
       why,
     });
     return exit;

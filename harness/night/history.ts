@@ -23,6 +23,8 @@ const backend = z.strictObject({
   unknown: count,
   vacuous: count,
   benched: z.boolean(),
+  /** How often its process was too slow or was killed, and answered when asked again. */
+  retried: count.optional(),
 });
 /** `key`: of a counterexample its signature, of a known issue its name and the backend, as `issue@backend`. */
 const saved = z.strictObject({ key: z.string(), standing: z.enum(['fails', 'fixed', 'undecided', 'left out']) });

@@ -17,7 +17,7 @@ export interface Answer {
   outcome: Outcome;
   /** For a death: what had run before in the process that died again. It may take that, or nothing. Empty otherwise. */
   before: readonly Request[];
-  /** What the process had answered before, oldest first, as far back as is remembered. */
+  /** What the process that gave the outcome had answered before, oldest first, as far back as is remembered. */
   past(): readonly Request[];
 }
 
@@ -86,8 +86,8 @@ export class Runner {
   readonly options: RunnerOptions;
   /** How often the process died. */
   deaths = 0;
-  /** How often it was too slow or was killed, and not when the same was asked again: that answer counts. */
-  forgiven = 0;
+  /** How often a death was forgiven: asked again, the process answered, and that answer counts. */
+  retried = 0;
   #channel: Channel | null = null;
   #queue: Pending[] = [];
   #history: Request[] = [];
@@ -285,13 +285,12 @@ export class Runner {
 
   /** Who it was, as far as the same requests in a fresh process show it. */
   async #repeat(requests: readonly Request[], death: Death): Promise<Answer[]> {
-    const past = () => death.history;
-    const { kind, detail } = death;
+    const { kind, detail, history } = death;
+    const died: Answer = { outcome: { kind, detail }, before: [], past: () => history };
     // With one request there is no doubt; and where no other process may be started, no way to find out.
-    if (requests.length === 1 || this.deaths >= this.options.maxDeaths)
-      return [{ outcome: { kind, detail }, before: [], past }];
+    if (requests.length === 1 || this.deaths >= this.options.maxDeaths) return [died];
     const outcomes = await runFresh(this.launch, [], requests, this.options.caseTimeout_ms);
-    return outcomes.map((outcome) => ({ outcome, before: [], past }));
+    return outcomes.length === 0 ? [died] : answersOf(outcomes, [], requests);
   }
 
   /**
@@ -299,31 +298,37 @@ export class Runner {
    * process had answered. Answers end with the request that dies; whether it needs the ones before it is not looked into.
    */
   async #investigate(requests: readonly Request[], { kind, detail, excused, history }: Death): Promise<Answer[]> {
-    const past = () => history;
     const { caseTimeout_ms } = this.options;
-    const answered = (outcomes: readonly Outcome[]): Answer[] =>
-      outcomes.map((outcome) => ({ outcome, before: [], past }));
-    const withDeath = (outcomes: readonly Outcome[], before: readonly Request[]): Answer[] => [
-      ...answered(outcomes.slice(0, -1)),
-      { outcome: outcomes.at(-1)!, before, past },
-    ];
+    const withDeath = (outcomes: readonly Outcome[], earlier: readonly Request[]): Answer[] => {
+      const answers = answersOf(outcomes, earlier, requests);
+      const last = answers.at(-1)!;
+      return [...answers.slice(0, -1), { ...last, before: last.past() }];
+    };
 
     const fresh = await runFresh(this.launch, [], requests, caseTimeout_ms);
-    if (isDeath(fresh.at(-1)!)) return withDeath(fresh, requests.slice(0, fresh.length - 1));
+    if (endsInDeath(fresh)) return withDeath(fresh, []);
     if (history.length > 0) {
       const again = await runFresh(this.launch, history, requests, caseTimeout_ms);
-      if (again.length > 0 && isDeath(again.at(-1)!)) {
-        return withDeath(again, [...history, ...requests.slice(0, again.length - 1)]);
-      }
+      if (endsInDeath(again)) return withDeath(again, history);
     }
+    const answers = answersOf(fresh, [], requests);
     // Someone else's kill, or a busy machine: there is nothing to convict the backend of.
-    if (excused || this.options.forgiving === true) {
-      this.forgiven += 1;
-      return answered(fresh);
+    if (answers.length > 0 && (excused || this.options.forgiving === true)) {
+      this.retried += 1;
+      return answers;
     }
-    const [first, ...rest] = answered(fresh);
-    return [{ ...first!, outcome: { kind, detail }, before: history }, ...rest];
+    return [{ outcome: { kind, detail }, before: history, past: () => history }, ...answers.slice(1)];
   }
+}
+
+/** What requests came to that ran one after the other, after `earlier`. */
+function answersOf(outcomes: readonly Outcome[], earlier: readonly Request[], requests: readonly Request[]): Answer[] {
+  return outcomes.map((outcome, i) => ({ outcome, before: [], past: () => [...earlier, ...requests.slice(0, i)] }));
+}
+
+function endsInDeath(outcomes: readonly Outcome[]): boolean {
+  const last = outcomes.at(-1);
+  return last !== undefined && isDeath(last);
 }
 
 /** How a process died, and what it had answered before. */
@@ -337,8 +342,8 @@ interface Death {
 
 /**
  * Runs requests in a process of their own, which ends with them: `history` in one go, then the others one by one, so that it
- * is certain which of them the process dies of. Returns the outcomes of the others; they end early with a death, and there are
- * none where the process dies during the history. Throws StartError.
+ * is certain which of them the process dies of. Returns the outcomes of the others; they end early with a death or where the process
+ * ends between two of them, and there are none where it dies during the history. Throws StartError.
  */
 export async function runFresh(
   launch: Launch,
@@ -347,12 +352,12 @@ export async function runFresh(
   caseTimeout_ms: number,
 ): Promise<Outcome[]> {
   const runner = new Runner(launch, { caseTimeout_ms, maxDeaths: 1, isolate: false });
+  const outcomes: Outcome[] = [];
   try {
     await runner.start();
     const earlier = history.map((request) => runner.run(request));
     for (const answer of earlier) answer.catch(() => {});
     for (const answer of earlier) if (isDeath((await answer).outcome)) return [];
-    const outcomes: Outcome[] = [];
     for (const request of requests) {
       const { outcome } = await runner.run(request);
       outcomes.push(outcome);
@@ -360,7 +365,7 @@ export async function runFresh(
     }
     return outcomes;
   } catch (error) {
-    if (error instanceof Benched) return [];
+    if (error instanceof Benched) return outcomes;
     throw error;
   } finally {
     runner.close();

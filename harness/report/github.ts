@@ -68,10 +68,14 @@ export function summaryMarkdown(report: NightReport): string {
     ...(regressed.length + fixed.length > 0 ? [''] : []),
     '| backend | agree | mismatch | unsupported | unknown | |',
     '|---|--:|--:|--:|--:|---|',
-    ...night.backends.map(
-      ({ name, version, agree, mismatch, unsupported, unknown, benched }) =>
-        `| ${cell(`${name} ${version}`)} | ${[agree, mismatch, unsupported, unknown].map(groupDigits).join(' | ')} | ${benched ? 'left out: it died too often' : ''} |`,
-    ),
+    ...night.backends.map(({ name, version, agree, mismatch, unsupported, unknown, benched, retried = 0 }) => {
+      const notes = [
+        ...(benched ? ['left out: it died too often'] : []),
+        ...(retried > 0 ? [`${groupDigits(retried)} answered only when asked again`] : []),
+      ];
+      const counts = [agree, mismatch, unsupported, unknown].map(groupDigits).join(' | ');
+      return `| ${cell(`${name} ${version}`)} | ${counts} | ${notes.join(', ')} |`;
+    }),
     '',
   ];
   const order: NightFinding['standing'][] = ['fresh', 'old', 'known'];

@@ -51,12 +51,9 @@ export function jsonlReport(out: NodeJS.WritableStream, err: NodeJS.WritableStre
       });
     },
     end: (summary) => {
-      const { seed, cases, comparisons, seconds, counterexamples, known, exit, tallies, why } = summary;
+      const { seed, cases, comparisons, seconds, counterexamples, known, exit, tallies, retried, why } = summary;
       const { regressions = [], fixed = [] } = summary;
       const benched = [...tallies].filter(([, tally]) => tally.benched).map(([name]) => name);
-      const forgiven = [...tallies]
-        .filter(([, tally]) => tally.forgiven > 0)
-        .map(([name, tally]) => [name, tally.forgiven]);
       line({
         schema: 'convdiff/summary@1',
         seed,
@@ -67,7 +64,7 @@ export function jsonlReport(out: NodeJS.WritableStream, err: NodeJS.WritableStre
         known,
         exit,
         ...(benched.length === 0 ? {} : { benched }),
-        ...(forgiven.length === 0 ? {} : { forgiven: Object.fromEntries(forgiven) }),
+        ...(Object.keys(retried).length === 0 ? {} : { retried }),
         ...(why === null ? {} : { why }),
         ...(regressions.length === 0 ? {} : { regressions }),
         ...(fixed.length === 0 ? {} : { fixed }),

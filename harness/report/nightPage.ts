@@ -197,7 +197,7 @@ function judgedOf({
   mismatch,
   unsupported,
   unknown: doubtful,
-}: Omit<Night['backends'][number], 'name' | 'version' | 'benched'>): number {
+}: Pick<Night['backends'][number], 'agree' | 'mismatch' | 'unsupported' | 'unknown'>): number {
   return agree + mismatch + unsupported + doubtful;
 }
 
@@ -215,8 +215,9 @@ export function nightPage(report: NightReport, history: readonly Night[]): strin
     ['trends', 'Nights'],
   ] as const;
   const backends = night.backends.map(
-    ({ name, version, benched, ...counts }) =>
-      `${name} ${version}${benched ? ` (it died too often, and was left out after ${plural(judgedOf(counts), 'case')})` : ''}`,
+    ({ name, version, benched, retried = 0, ...counts }) =>
+      `${name} ${version}${benched ? ` (it died too often, and was left out after ${plural(judgedOf(counts), 'case')})` : ''}` +
+      `${retried > 0 ? ` (it was too slow or was killed ${plural(retried, 'time')}, and answered when asked again)` : ''}`,
   );
   const ending = night.exit === null ? 'It was cut off.' : exitWords[night.exit]!;
   return page(

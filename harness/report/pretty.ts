@@ -47,6 +47,10 @@ export function prettyReport({ out, err }: Streams, replayHint: (finding: Findin
     end: (summary) => {
       live?.clear();
       if (summary.tallies.size > 0) say(tableOf(summary.tallies));
+      for (const [name, count] of Object.entries(summary.retried))
+        say(
+          `${name} was too slow or was killed ${plural(count, 'time')}, and answered when asked again: that answer was judged`,
+        );
       say(summaryLine(summary, paint));
     },
   };
@@ -125,7 +129,6 @@ function tableOf(tallies: ReadonlyMap<string, Tally>): string {
   for (const [name, tally] of tallies) {
     const notes = [
       ...(tally.benched ? ['benched: it died too often'] : []),
-      ...(tally.forgiven > 0 ? [`${groupDigits(tally.forgiven)} answered only when asked again`] : []),
       ...(tally.vacuous > 0 ? [`${groupDigits(tally.vacuous)} vacuous`] : []),
     ];
     const numbers = [tally.agree, tally.mismatch, tally.unsupported, tally.unknown].map(groupDigits);

@@ -29,6 +29,8 @@ export interface Summary {
   exit: number;
   /** By backend. */
   tallies: ReadonlyMap<string, Tally>;
+  /** How often a backend's process was too slow or was killed, and answered when asked again. */
+  retried: Readonly<Record<string, number>>;
   /** Why the exit code is what it is, in words. */
   why: string | null;
   /** Of `nightly`: what had been found fixed and fails again, and what fails no more, by the history's keys. */
