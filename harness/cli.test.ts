@@ -997,11 +997,11 @@ describe.concurrent('the budget of a campaign', () => {
   });
 
   test('--time ends it', async () => {
-    const args = ['fuzz', ...quick, '--backend', 'reference', '--time', '700ms', '--store', 'budget'];
+    const args = ['fuzz', '--backend', 'reference', '--time', '2s', '--store', 'budget'];
     const { exit, summary, err } = await jsonl(args);
     expect(exit).toBe(0);
-    expect(summary.seconds).toBeGreaterThanOrEqual(0.7);
-    expect(summary.seconds).toBeLessThan(3);
+    expect(summary.seconds).toBeGreaterThanOrEqual(2);
+    expect(summary.seconds).toBeLessThan(5);
     expect(summary.cases).toBeGreaterThan(0);
     expect(err).toBe(`seed ${summary.seed}`);
   });
@@ -1058,10 +1058,11 @@ describe('leaving', () => {
   }
 
   test('Ctrl-C ends a campaign with its summary, undecided', async () => {
-    const child = fuzz('reference', 'left');
+    const child = fuzz('reference', 'left', '--oracle', 'pytorch');
     const text = printed(child);
     await until(() => text().includes('on reference: 10 min'));
-    await sleep(500);
+    // Long enough for a case that says something, on a busy machine as well.
+    await sleep(3000);
     child.kill('SIGINT');
     const { exit, out, seconds } = await ended(child);
     expect(exit).toBe(4);
