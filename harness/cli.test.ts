@@ -871,9 +871,9 @@ describe('a bug: found, shrunk, saved, replayed, mended', () => {
   });
 
   test('the printed command replays it in the project, also from a store whose name has a space', async () => {
-    const hunt = ['fuzz', ...quick, '--backend', module, '--op', 'conv1d', '--runs', '40'];
-    const args = [...hunt, '--store', join(home, 'my store')];
-    const ran = await convdiff([...args, '--seed', '1'], { cwd: root });
+    const where = ['--backend', module, '--store', join(home, 'my store')];
+    const args = ['fuzz', ...quick, ...where, '--op', 'conv1d', '--runs', '40', '--seed', '1'];
+    const ran = await convdiff(args, { cwd: root });
     expect(ran.exit).toBe(1);
     expect(await printedReplay(ran, root)).toMatchObject({
       exit: 1,

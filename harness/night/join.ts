@@ -42,8 +42,9 @@ function nightOf(nights: readonly Night[]): Night {
   const [known, old] = [signatures('known'), signatures('old')];
   const backends = new Map<string, Night['backends'][number]>();
   for (const one of nights.flatMap((night) => night.backends)) {
-    const { name, agree, mismatch, unsupported, unknown, vacuous, benched, retried = 0 } = one;
+    const { name, agree, mismatch, unsupported, unknown, vacuous, benched } = one;
     const before = backends.get(`${name} ${one.version}`);
+    const retried = (before?.retried ?? 0) + (one.retried ?? 0);
     backends.set(
       `${name} ${one.version}`,
       before === undefined
@@ -56,7 +57,7 @@ function nightOf(nights: readonly Night[]): Night {
             unknown: before.unknown + unknown,
             vacuous: before.vacuous + vacuous,
             benched: before.benched || benched,
-            ...(retried + (before.retried ?? 0) > 0 ? { retried: retried + (before.retried ?? 0) } : {}),
+            ...(retried > 0 ? { retried } : {}),
           },
     );
   }

@@ -5,7 +5,7 @@ import { root } from '../../scripts/setup.mjs';
 import { type Contender, isRequest, requestFor, retriedOf, Session } from '../campaign/session.ts';
 import { type Case, caseSchema, type TensorSpec } from '../core/case.ts';
 import { prepare } from '../operators/call.ts';
-import type { Answer, Request } from './runner.ts';
+import { type Answer, Benched, type Request, Runner } from './runner.ts';
 
 /* What becomes of cases whose process was too slow or was killed, and is not when they are asked again. */
 
@@ -52,4 +52,23 @@ test('whom others kill is asked again', async () => {
   process.kill(contender.runner.pid!, 'SIGKILL');
   expect(kindsOf(await Promise.all(answers))).toEqual(requests.map(() => 'ok'));
   expect(retriedOf([contender])).toEqual({ slow: 1 });
+});
+
+test('whom others kill again and again is given up, also where every death is forgiven', async () => {
+  const contender = await contenderOf('slow', 20_000);
+  const options = { caseTimeout_ms: 20_000, maxDeaths: 3, isolate: true, forgiving: true };
+  const runner = new Runner(contender.launch, options);
+  const assassin = setInterval(() => {
+    if (runner.pid !== undefined) process.kill(runner.pid, 'SIGKILL');
+  }, 10);
+  const untilRefused = async () => {
+    for (let asked = 0; asked < 100; asked++) await runner.run(requestOf(contender, false));
+  };
+  try {
+    await expect(untilRefused()).rejects.toThrow(Benched);
+    expect(runner).toMatchObject({ deaths: 3, benched: true });
+  } finally {
+    clearInterval(assassin);
+    runner.close();
+  }
 });

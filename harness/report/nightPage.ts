@@ -8,7 +8,7 @@ import { curves } from './curves.ts';
 import { drawing, programSections, sentence, smallestCase } from './failure.ts';
 import { code, html, type Markup, nothing, page, scrolling } from './html.ts';
 import { linesLegend } from './lines.ts';
-import { durationWords, groupDigits, lengthWords, plural, spanWords } from './words.ts';
+import { durationWords, groupDigits, lengthWords, plural, retriedWords, spanWords } from './words.ts';
 
 /* A night as a page, for whoever comes in the morning. */
 
@@ -217,7 +217,7 @@ export function nightPage(report: NightReport, history: readonly Night[]): strin
   const backends = night.backends.map(
     ({ name, version, benched, retried = 0, ...counts }) =>
       `${name} ${version}${benched ? ` (it died too often, and was left out after ${plural(judgedOf(counts), 'case')})` : ''}` +
-      `${retried > 0 ? ` (it was too slow or was killed ${plural(retried, 'time')}, and answered when asked again)` : ''}`,
+      `${retried > 0 ? ` (it ${retriedWords(retried)})` : ''}`,
   );
   const ending = night.exit === null ? 'It was cut off.' : exitWords[night.exit]!;
   return page(

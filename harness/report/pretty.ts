@@ -5,7 +5,7 @@ import type { Progress } from '../campaign/campaign.ts';
 import type { Finding } from '../campaign/findings.ts';
 import type { Tally } from '../campaign/tally.ts';
 import type { Report, Result, Summary } from './report.ts';
-import { caseWords, durationWords, groupDigits, plural } from './words.ts';
+import { caseWords, durationWords, groupDigits, plural, retriedWords } from './words.ts';
 
 type Colour = Parameters<typeof styleText>[0];
 
@@ -48,9 +48,7 @@ export function prettyReport({ out, err }: Streams, replayHint: (finding: Findin
       live?.clear();
       if (summary.tallies.size > 0) say(tableOf(summary.tallies));
       for (const [name, count] of Object.entries(summary.retried))
-        say(
-          `${name} was too slow or was killed ${plural(count, 'time')}, and answered when asked again: that answer was judged`,
-        );
+        say(`${name} ${retriedWords(count)}: that answer was judged`);
       say(summaryLine(summary, paint));
     },
   };

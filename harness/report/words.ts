@@ -101,3 +101,8 @@ export function spanWords({ night, curves }: Pick<NightReport, 'night' | 'curves
   const shard = night.shard[1] === 1 ? '' : `, shard ${night.shard.join(' of ')}`;
   return `from batch ${groupDigits(night.from)} to before ${groupDigits(night.next)} of seed ${night.seed}${shard}`;
 }
+
+/** What became of a backend whose process was too slow or was killed so often, and did well when asked again. */
+export function retriedWords(count: number): string {
+  return `was too slow or was killed ${plural(count, 'time')}, and answered when asked again`;
+}
