@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import json
 import math
 import os
@@ -28,6 +29,9 @@ BYTES_PER_ELEMENT = {"float32": 4, "float64": 8, "int32": 4}
 READ_BYTES = 2**18
 HELD_REPLIES = 64
 HELD_SECONDS = 0.01
+
+# Until it serves a process imports, and nothing of that is garbage: to look for some takes a quarter of PyTorch's start.
+gc.disable()
 
 
 class Tensor(NamedTuple):
@@ -175,6 +179,8 @@ def serve(
 
     `backends`: each one's name and what runs its cases; `about`: what else the hello says of each, such as its version.
     """
+    gc.freeze()
+    gc.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent()
     listed = [{"name": name, **about} for name in backends]

@@ -16,7 +16,7 @@ import {
   likenessOf,
   neededFeatures,
 } from './likeness.ts';
-import { caseOf, type Draw } from './plan.ts';
+import { caseOf, type Draw, untwisted } from './plan.ts';
 import type { Contender, Judgement, Session } from './session.ts';
 import { featuresOf, idOf, isOfValues, lockOf, type Mismatch, signatureOf } from './signature.ts';
 import type { Failure } from './trial.ts';
@@ -193,12 +193,16 @@ export class Findings {
     const { draw, call } = drawn;
     if (draw === null || draw.twist === null || mismatch.kind === 'acceptance' || mismatch.kind === 'unstable')
       return { drawn, mismatch };
-    const plain = { ...draw, twist: null };
-    const valid = prepare(caseOf(call.case.op, plain));
-    const [own = null] = await this.#run([valid], contender, lock);
-    // It is the same death.
-    if (own !== null && isDeath(own)) contender.runner.forgive();
-    return own === null ? { drawn, mismatch } : { drawn: { ...drawn, draw: plain, call: valid }, mismatch: own };
+    for (const plain of untwisted(call.case.op, draw)) {
+      const valid = prepare(caseOf(call.case.op, plain));
+      if (valid.refusal !== null) continue;
+      const [own = null] = await this.#run([valid], contender, lock);
+      if (own === null) continue;
+      // It is the same death.
+      if (isDeath(own)) contender.runner.forgive();
+      return { drawn: { ...drawn, draw: plain, call: valid }, mismatch: own };
+    }
+    return { drawn, mismatch };
   }
 
   /** What of all that is known of its lock a failure is a case of. */

@@ -65,6 +65,22 @@ export function spelledOut(operator: Operator, params: Params): Params {
   return Object.fromEntries(Object.entries(params).filter(([name, value]) => value !== operator.defaults[name]));
 }
 
+/**
+ * A twisted draw without its twist: its layer as it was drawn, and with each of the parameters that the twist has changed by itself; also
+ * the plainest layer with that, since a layer need not have room for a large one.
+ */
+export function untwisted(op: OpName, draw: Draw): Draw[] {
+  const { spec, twist } = draw;
+  if (twist === null) return [draw];
+  const operator = operatorOf(op);
+  const { params } = operator.twists.get(twist)!(spec);
+  const changed = Object.entries(params).filter(([name, value]) => `${value}` !== `${spec.params[name]}`);
+  const withOne = [spec, operator.plainest].flatMap((base) =>
+    changed.map(([name, value]) => ({ ...base, params: { ...base.params, [name]: value } })),
+  );
+  return [spec, ...withOne].map((one) => ({ ...draw, spec: one, twist: null }));
+}
+
 /** The case that a draw means. */
 export function caseOf(op: OpName, draw: Draw): Case {
   const operator = operatorOf(op);

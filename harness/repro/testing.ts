@@ -33,7 +33,8 @@ export function nothingWrong(call: Call, backend: Finding['backend']): Finding {
 
 /** Runs each program of a list as if it were the only one. */
 const runner = `
-import contextlib, io, json, sys, traceback
+import contextlib, gc, io, json, sys, traceback
+gc.disable()
 ends = []
 for program in json.load(sys.stdin):
     said = io.StringIO()
