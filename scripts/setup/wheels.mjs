@@ -117,8 +117,7 @@ function versionOf(project) {
 async function install({ command, repair }, wanted) {
   const packages = sitePackages();
   if (repair && packages !== null) forgetBroken(packages.folder);
-  // Compiling all that there is takes longer than the rest of the installation; Python compiles what it imports.
-  const options = ['--progress-bar', 'off', '--no-compile', '--constraint', constraints];
+  const options = ['--progress-bar', 'off', '--constraint', constraints];
   await command(venvPython(), ['-m', 'pip', 'install', ...options, ...wanted], { cwd: root });
 }
 
