@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import numpy
-
 import frames
+
+import numpy
 
 Params = dict[str, Any]
 Inputs = dict[str, numpy.ndarray]

@@ -8,11 +8,11 @@ from typing import Any
 import frames
 
 try:
+    from arrays import Inputs, Params, Unsupported, crops, padded, running, windows
+
     import jax
     from jax import lax
     from jax import numpy as jnp
-
-    from arrays import Inputs, Params, Unsupported, crops, padded, running, windows
 except ImportError as error:
     frames.fail(f"Python cannot import what it needs: {error}")
 

@@ -8,11 +8,11 @@ from typing import Any
 import frames
 
 try:
+    from arrays import Inputs, Params, Unsupported, added, kept, pad_widths, running, windows
+
     import numpy
     import openvino
     from openvino import opset15 as ops
-
-    from arrays import Inputs, Params, Unsupported, added, kept, pad_widths, running, windows
 except ImportError as error:
     frames.fail(f"Python cannot import what it needs: {error}")
 

@@ -8,10 +8,10 @@ from typing import Any
 import frames
 
 try:
+    from arrays import Inputs, Params, padded, running, windows
+
     import numpy
     import tensorflow as tf
-
-    from arrays import Inputs, Params, padded, running, windows
 except ImportError as error:
     frames.fail(f"Python cannot import what it needs: {error}")
 

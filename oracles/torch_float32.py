@@ -7,10 +7,10 @@ import sys
 import warnings
 from typing import Any
 
-import torch
-
 import frames
 import torch_oracle
+
+import torch
 
 
 def run(op: str, params: dict[str, Any], tensors: dict[str, frames.Tensor]):

@@ -93,6 +93,8 @@ describe('of two bugs in one operator', () => {
       'all is twice as much where there are groups and there is padding',
       ['groups+padding', 'outputs a group'],
     ],
+    // The smallest case of the first, [0, 1] with a value, fails without its unequal ends by the second.
+    ['pad', 'before for both ends', 'value ignored', ['unequal ends', 'value+pad in front']],
     ['conv1d', 'kernel flipped', 'kernels of 1 take no stride', ['kernel', 'pointwise+stride']],
   ])('%s: %s, and %s: both are found, and nothing else', async (op, one, other, needs) => {
     expect(needsOf(await hunt(op, [one, other], 512))).toEqual(needs);

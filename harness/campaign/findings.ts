@@ -15,6 +15,7 @@ import {
   type Likeness,
   likenessOf,
   neededFeatures,
+  needsItsValues,
 } from './likeness.ts';
 import { caseOf, type Draw, untwisted } from './plan.ts';
 import type { Contender, Judgement, Session } from './session.ts';
@@ -36,6 +37,7 @@ export interface Finding {
   knownIssue: KnownIssue | null;
   /** What its smallest case needs to fail. */
   features: readonly string[];
+  needsItsValues: boolean;
   lock: string;
   failure: Failure;
   /** How many cases of the campaign are cases of it, so far. */
@@ -274,18 +276,19 @@ export class Findings {
     });
     const { kind } = smallest.mismatch;
     const isQuick = isRepeatable(kind) && smallest.before.length === 0 && !isCutOff;
-    const failsAnew = async (calls: readonly Call[], known: readonly Known[]) => {
+    const failingAnew = async (calls: readonly Call[], known: readonly Known[]) => {
       const asked = calls.map((one) => ({ one, others: explanations(one, known) }));
       const all = asked.flatMap(({ one, others }) => [one, ...others.flatMap((other) => other.calls)]);
       const results = await this.#run(all, contender, lock);
       const resultOf = (one: Call) => results[all.indexOf(one)] ?? null;
-      return asked.some(({ one, others }) => {
+      const found = asked.find(({ one, others }) => {
         const own = resultOf(one);
         return own !== null && !others.some((other) => other.explains(own, resultOf));
       });
+      return found?.one ?? null;
     };
     const features = isQuick
-      ? await neededFeatures(smallest.call, all(smallest), this.#lockedBy(lock), failsAnew)
+      ? await neededFeatures(smallest.call, all(smallest), this.#lockedBy(lock), failingAnew)
       : had(smallest);
     // What was cut off is shrunk to its end by a later night.
     const counterexample = this.#counterexample(drawn, contender, smallest, features, !isCutOff);
@@ -320,7 +323,8 @@ export class Findings {
       return same;
     }
     const lock = lockOf(failure.call, contender.name, failure.mismatch);
-    const finding: Finding = { counterexample, file, features, lock, failure, knownIssue, times: 0 };
+    const needs = { features, needsItsValues: needsItsValues(failure.call) };
+    const finding: Finding = { counterexample, file, ...needs, lock, failure, knownIssue, times: 0 };
     this.#all.push(finding);
     await this.#options.onFinding(finding, this.#again);
     return finding;

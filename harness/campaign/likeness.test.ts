@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Case, caseSchema } from '../core/case.ts';
 import { type Call, prepare } from '../operators/call.ts';
-import { explanations, type Known, likenessOf, neededFeatures } from './likeness.ts';
+import { explanations, type Known, likenessOf, neededFeatures, needsItsValues } from './likeness.ts';
 import type { Mismatch } from './signature.ts';
 
 const testCase: Case = {
@@ -23,7 +23,8 @@ function wrongIn(share: number): Mismatch {
 describe('a case that a bug of dilation and one that needs nothing explain', () => {
   const plain: Known = { features: [] };
   const ofDilation: Known = { features: ['kernel', 'dilation'] };
-  const isDilated = ({ spec }: Call) => [spec.params.dilation].flat().some((dilation) => Number(dilation) > 1);
+  const isDilated = ({ operator, spec }: Call) =>
+    ofDilation.features.every((one) => operator.features(spec).includes(one));
   // The bug that needs nothing makes a tenth of every result wrong, and that of dilation nine tenths.
   const run = async (calls: readonly Call[]) => calls.map((call) => wrongIn(isDilated(call) ? 0.9 : 0.1));
 
@@ -39,6 +40,24 @@ describe('a case that a bug of dilation and one that needs nothing explain', () 
     expect(known).toBe(expected);
     expect(behind).toBe(null);
   });
+});
+
+test('of two bugs that explain a case it is none without which just as much is wrong', async () => {
+  const ofDilation: Known = { features: ['kernel', 'dilation'] };
+  const ofBias: Known = { features: ['batch', 'bias', 'stride'] };
+  const { input, weight } = testCase.inputs;
+  const bias = { ...weight!, shape: [1] };
+  const inputs = { input: { ...input, shape: [2, 1, 12] }, weight: weight!, bias };
+  const call = prepare({ ...testCase, params: { ...testCase.params, stride: 2 }, inputs });
+  const run = async (calls: readonly Call[]) =>
+    calls.map(({ operator, spec }) => {
+      const has = (known: Known) => known.features.every((one) => operator.features(spec).includes(one));
+      const share = has(ofDilation) ? 0.33 : 0.45;
+      return has(ofDilation) || has(ofBias) ? { ...wrongIn(share), shape: operator.outputShape(spec) } : null;
+    });
+  const [mismatch] = await run([call]);
+  const { known } = await likenessOf({ call, mismatch: mismatch! }, 'mine', [ofBias, ofDilation], run);
+  expect(known).toBe(ofDilation);
 });
 
 describe('what a smallest case needs', () => {
@@ -59,11 +78,26 @@ describe('what a smallest case needs', () => {
     ['several outputs of one group', layer(1, 2)],
   ])('is several outputs, where it has them by %s and a bug is of them all', async (_, call) => {
     for (const sort of [[], ['refuses'], ['wanted NaN', 'got finite']]) {
-      const failsAnew = async (some: readonly Call[]) => some.some((one) => outputsOf(one) > 1);
-      const needed = await neededFeatures(call, [...sort, ...call.operator.features(call.spec)], [], failsAnew);
+      const failingAnew = async (some: readonly Call[]) => some.find((one) => outputsOf(one) > 1) ?? null;
+      const needed = await neededFeatures(call, [...sort, ...call.operator.features(call.spec)], [], failingAnew);
       expect(needed).toEqual([...sort, 'outputs']);
     }
   });
+});
+
+test('a case of large numbers is looked at with more of them', async () => {
+  const call = prepare({
+    schema: caseSchema,
+    op: 'pad',
+    params: { pad: [], mode: 'constant', value: 0 },
+    inputs: { input: { dtype: 'int32', shape: [], data: { kind: 'inline', values: [2 ** 24 + 1] } } },
+  });
+  // Wrong are those that no float32 holds.
+  const failingAnew = async (some: readonly Call[]) =>
+    some.find(({ tensors }) => tensors.input.data.some((value) => Math.fround(value) !== value)) ?? null;
+  const needed = await neededFeatures(call, call.operator.features(call.spec), [], failingAnew);
+  expect(needed).toEqual(['int32']);
+  expect([needsItsValues(call), needsItsValues(prepare(testCase))]).toEqual([true, false]);
 });
 
 test('a pad of nothing is explained by nothing that cannot be run', () => {

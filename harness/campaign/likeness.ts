@@ -1,4 +1,5 @@
-import { type Case, type InputName, inputNames } from '../core/case.ts';
+import { type Case, type InputName, inputNames, type JsonNumber, type Values } from '../core/case.ts';
+import { sameShape } from '../core/tensor.ts';
 import type { End } from '../core/verdict.ts';
 import { type Call, prepare } from '../operators/call.ts';
 import type { Operator } from '../operators/operator.ts';
@@ -19,25 +20,45 @@ export interface Failing {
 }
 
 /**
- * The features that a smallest case needs: all, but those that it has because it is small. `failsAnew`: whether one of some calls fails
- * in the same way for another reason than some bugs that are known.
+ * The features that a smallest case needs: all, but those that it has because it is small. `failingAnew`: the first of some calls that fails
+ * in the same way for another reason than some bugs that are known, or null.
  */
 export async function neededFeatures(
   call: Call,
   features: readonly string[],
   known: readonly Known[],
-  failsAnew: (some: readonly Call[], others: readonly Known[]) => Promise<boolean>,
+  failingAnew: (some: readonly Call[], others: readonly Known[]) => Promise<Call | null>,
 ): Promise<string[]> {
   if (call.refusal !== null) return [...features];
   const { operator, spec } = call;
   const needed = [...features];
+  /** A layer that fails still, without what the case has and does not need. */
+  let left = spec;
   for (const feature of operator.features(spec)) {
-    const others = operator.otherwise(spec, feature).filter((other) => !operator.features(other).includes(feature));
-    const calls = others.flatMap((other) => withLayer(call, other, false));
-    if (calls.length === 0 || !(await failsAnew(calls, isLack(feature) ? hiding() : known))) continue;
-    if (!isExchanged(feature) || (await isLikewise(others))) needed.splice(needed.indexOf(feature), 1);
+    const others = without(spec, feature);
+    const failing = await failingOf(others, isLack(feature) ? hiding() : known);
+    if (failing === null || (isExchanged(feature) && !(await isLikewise(others)))) continue;
+    if (!isLack(feature)) {
+      // Each of two bugs in one case fails without what the other needs; without both needs neither does.
+      if (left === spec) left = failing.spec;
+      else if (operator.features(left).includes(feature)) {
+        const still = await failingOf(without(left, feature), known);
+        if (still === null) continue;
+        left = still.spec;
+      }
+    }
+    needed.splice(needed.indexOf(feature), 1);
   }
   return needed;
+
+  function without(from: Spec, feature: string): Spec[] {
+    return operator.otherwise(from, feature).filter((other) => !operator.features(other).includes(feature));
+  }
+
+  async function failingOf(specs: readonly Spec[], others: readonly Known[]): Promise<Call | null> {
+    const calls = specs.flatMap((other) => withLayer(call, other, false));
+    return calls.length === 0 ? null : failingAnew(calls, others);
+  }
 
   /**
    * The known bugs that need no more than what this layer lacks. Where one of them is why other layers fail, their failing does not say
@@ -60,7 +81,7 @@ export async function neededFeatures(
       .filter((specs) => specs.length > 0 && specs.every((other) => operator.features(other).includes('outputs')));
     for (const specs of less) {
       const calls = specs.flatMap((other) => withLayer(call, other, false));
-      if (!(await failsAnew(calls, []))) return true;
+      if ((await failingAnew(calls, [])) === null) return true;
     }
     return less.length === 0;
   }
@@ -80,6 +101,8 @@ export function isPlainer(operator: Operator, one: Spec, other: Spec): boolean {
 /** A bug that has been found, by the features that its smallest case needs. */
 export interface Known {
   features: readonly string[];
+  /** Whether that case fails with its own values only. */
+  needsItsValues?: boolean;
 }
 
 /** What a failure comes to: a case of a bug that is known, and what fails still when what that bug needs is taken away. */
@@ -104,6 +127,9 @@ function isElsewhere(own: Mismatch, others: readonly Mismatch[]): boolean {
 /** Shares of wrong elements that differ by no more may be by one bug: with other data, and in results of other sizes. */
 const alikeShare = 0.2;
 
+/** So far apart they are by one bug, and on data that are the same. */
+const sameShare = 0.02;
+
 /** How far apart the shares of wrong elements are, of a failure and of others on average, beyond what says nothing. */
 function shareApart(own: Mismatch, others: readonly Mismatch[]): number {
   const shares = others.flatMap(({ culprit }) => culprit?.share ?? []);
@@ -113,10 +139,29 @@ function shareApart(own: Mismatch, others: readonly Mismatch[]): number {
   return Math.max(0, Math.abs(share - mean) - alikeShare);
 }
 
+/** Whether as many of as many elements are wrong, give or take some that are right by chance. */
+function isJustSo(own: Mismatch, other: Mismatch | null): boolean {
+  const [share, its] = [own.culprit?.share ?? null, other?.culprit?.share ?? null];
+  if (share === null || its === null || own.shape === null || other!.shape === null) return false;
+  return sameShape(own.shape, other!.shape) && Math.abs(share - its) <= sameShare;
+}
+
 /** Small integers may hide a mistake: what is said to pass has passed with so many data. */
 const tries = 3;
+/** Numbers of this size or as close to 0 are special ones. */
+const beyond = 2 ** 20;
 /** So often a failure that is left when something has been taken away is looked at in the same way. */
 const maxDepth = 3;
+
+/** What sort of values some are that are written out. */
+function valuesLike(all: readonly JsonNumber[]): Values {
+  const isSpecial = (value: JsonNumber) => {
+    const size = Math.abs(Number(value));
+    return typeof value === 'string' || (size > 0 && !(size > 1 / beyond && size < beyond));
+  };
+  if (all.some(isSpecial)) return 'special';
+  return all.every(Number.isInteger) ? 'lattice' : 'normal';
+}
 
 /** The case with another layer, on data of several seeds, drawn as its own are; on plain integers where its values do not matter. */
 function withLayer({ operator, case: testCase }: Call, spec: Spec, isPlain: boolean): Call[] {
@@ -126,7 +171,8 @@ function withLayer({ operator, case: testCase }: Call, spec: Spec, isPlain: bool
       const shape = spec.shapes[name];
       if (shape === undefined) continue;
       const own = testCase.inputs[name]?.data;
-      const { values, seed } = own?.kind === 'seeded' ? own : { values: 'lattice' as const, seed: 1 + offset };
+      const { values, seed } =
+        own?.kind === 'seeded' ? own : { values: valuesLike(own?.values ?? []), seed: 1 + offset };
       const data = {
         kind: 'seeded' as const,
         values: isPlain ? ('lattice' as const) : values,
@@ -138,9 +184,14 @@ function withLayer({ operator, case: testCase }: Call, spec: Spec, isPlain: bool
   });
 }
 
+/** Whether a smallest case has values that are no plain integers: then it fails with no others. */
+export function needsItsValues({ case: { inputs } }: Call): boolean {
+  return Object.values(inputs).some(({ data }) => data.kind === 'inline' && valuesLike(data.values) !== 'lattice');
+}
+
 /** Whether a bug shows in certain values only. */
-export function hangsOnValues({ features }: Known): boolean {
-  return features.some(isOfValues);
+export function hangsOnValues({ features, needsItsValues = false }: Known): boolean {
+  return needsItsValues || features.some(isOfValues);
 }
 
 /** The bugs whose features a call has, those that need most first. */
@@ -264,11 +315,12 @@ export async function likenessOf<K extends Known>(
     const wrong = wrongOf(test);
     return (isElsewhere(mismatch, wrong) ? 1 : 0) + shareApart(mismatch, wrong);
   };
-  /** The same, and by the share of calls that fail without what it needs: all, of what needs nothing. */
+  /** The same, and by the share of calls that fail without what it needs: all, of what needs nothing; and whether one fails just so. */
   const distanceTo = (test: Test) => {
     const all = lesses(test).flat();
     const share = all.length === 0 ? 1 : all.filter((one) => resultOf(one) !== undefined).length / all.length;
-    return unlikeness(test) + share;
+    const isUntouched = all.some((one) => isJustSo(mismatch, mismatchOf(one)));
+    return unlikeness(test) + share + (isUntouched ? 1 : 0);
   };
   explaining.sort((one, other) => distanceTo(one) - distanceTo(other));
   const least = Math.min(...explaining.map(unlikeness));

@@ -1,8 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { execa } from 'execa';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
+import { root } from '../../scripts/setup.mjs';
 import { caseSchema } from '../core/case.ts';
 import { type Counterexample, counterexampleSchema } from '../store/counterexample.ts';
 import { readHistory, settledKey } from './history.ts';
@@ -143,5 +146,23 @@ describe('a night that is under way is remembered', () => {
     writeFileSync(file, '{');
     expect(remember(file, night(), [before])).toEqual([before, night()]);
     expect(readFileSync(file, 'utf8').trim().split('\n')).toHaveLength(2);
+  });
+
+  test('beside others in the same moment', async () => {
+    const file = join(mkdtempSync(join(folder, 'at-once-')), 'history.jsonl');
+    const merge = pathToFileURL(join(root, 'dist/harness/night/merge.js')).href;
+    const program = `
+      const { remember } = await import(${JSON.stringify(merge)});
+      const [file, night, writer] = process.argv.slice(1);
+      for (let i = 0; i < 40; i++) remember(file, { ...JSON.parse(night), seed: 100 * Number(writer) + i }, []);
+    `;
+    const writers = [1, 2, 3];
+    await Promise.all(
+      writers.map((writer) =>
+        execa(process.execPath, ['--input-type=module', '-e', program, file, JSON.stringify(night()), `${writer}`]),
+      ),
+    );
+    expect(new Set(readHistory(file).map(({ seed }) => seed)).size).toBe(40 * writers.length);
+    expect(readdirSync(dirname(file))).toEqual(['history.jsonl']);
   });
 });

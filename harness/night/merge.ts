@@ -1,3 +1,4 @@
+import { whileLocked } from '../../scripts/setup/lock.mjs';
 import { type Counterexample, compareWorth } from '../store/counterexample.ts';
 import { type Night, readHistory, settledKey, writeHistory } from './history.ts';
 
@@ -60,10 +61,12 @@ export function mergeHistories(all: readonly Night[]): Night[] {
  */
 export function remember(file: string, night: Night, before: readonly Night[]): Night[] {
   const key = keyOf(night);
-  const others = historyOr(file, before).filter((one) => keyOf(one) !== key);
-  const nights = mergeHistories([...others, night]);
-  writeHistory(file, nights);
-  return nights;
+  return whileLocked(`${file}.lock`, () => {
+    const others = historyOr(file, before).filter((one) => keyOf(one) !== key);
+    const nights = mergeHistories([...others, night]);
+    writeHistory(file, nights);
+    return nights;
+  });
 }
 
 function historyOr(file: string, before: readonly Night[]): readonly Night[] {

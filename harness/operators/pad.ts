@@ -72,14 +72,16 @@ function valued(raw: RawPadding): RawPadding {
   return raw.mode === 'constant' ? raw : { ...raw, mode: 'constant', valueKind: 1, leading: raw.leading.slice(1) };
 }
 
+const nothing = { before: 0, after: 0 };
+
 /** In a mode without a value. Zeros around a tensor would hide what values show. */
 function replicating(raw: RawPadding): RawPadding {
   if (raw.mode !== 'constant') return raw;
   const leading = raw.leading.length === 0 ? [1] : raw.leading.slice(-2);
-  return { ...raw, mode: 'replicate', valueKind: 0, axes: raw.axes.slice(0, 3), leading };
+  const axes = raw.axes.length === 0 ? [{ ...nothing, extra: 0 }] : raw.axes.slice(0, 3);
+  return { ...raw, mode: 'replicate', valueKind: 0, axes, leading };
 }
 
-const nothing = { before: 0, after: 0 };
 const zeros = (raw: RawPadding): RawPadding => ({ ...valued(raw), valueKind: 0 });
 
 /** By the name of a feature, a padding without it, and otherwise as it is. Of a mode what remains is a value that shows. */

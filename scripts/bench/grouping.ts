@@ -192,6 +192,19 @@ function byMeaning(placed: readonly Placed[], meaning: Outcome['meaning']): { pr
   return { precision: right.length / grouped.length, recall: inLargest.length / placed.length };
 }
 
+/** A bug's own failures, those that are by no other, in other groups than those that show it: so many in each. */
+function elsewhere(bug: Bug, placed: readonly Placed[], meaning: Outcome['meaning']): string {
+  const sizes = new Map<string, number>();
+  for (const { by, group } of placed) {
+    if (by.length !== 1 || by[0] !== bug || (group !== null && meaning.get(group) === bug)) continue;
+    const name = group === null ? 'in none' : needsOf(group);
+    sizes.set(name, (sizes.get(name) ?? 0) + 1);
+  }
+  return [...sizes].map(([name, size]) => `${name} ${size}`).join('\n');
+}
+
+const needsOf = ({ counterexample }: Finding) => counterexample.signature.split('/').slice(2).join('/');
+
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 
 const oracle = await FrameworkOracle.pytorch(60_000);
@@ -202,14 +215,20 @@ for (const seed of seeds) {
   const { groups, placed, meaning, seconds, cases } = outcome;
   const [pairs, meant] = [pairwise(placed), byMeaning(placed, meaning)];
   const table = new Table({
-    head: ['bug', 'failures', 'alone', 'groups'],
+    head: ['bug', 'failures', 'alone', 'groups', 'alone, elsewhere'],
     style: { head: [], border: [], compact: true },
   });
   for (const bug of held) {
     const own = placed.filter(({ by }) => by.includes(bug));
     const its = groups.filter((group) => meaning.get(group) === bug);
-    const sizes = its.map((group) => `${group.counterexample.signature.split('/').slice(2).join('/')} ${group.times}`);
-    table.push([nameOf(bug), own.length, own.filter(({ by }) => by.length === 1).length, sizes.join('\n')]);
+    const sizes = its.map((group) => `${needsOf(group)} ${group.times}`);
+    table.push([
+      nameOf(bug),
+      own.length,
+      own.filter(({ by }) => by.length === 1).length,
+      sizes.join('\n'),
+      elsewhere(bug, placed, meaning),
+    ]);
   }
   console.log(String(table));
   const ungrouped = placed.filter(({ group }) => group === null).length;

@@ -1,5 +1,5 @@
 /**
- * One set-up at a time. The lock is a file that names its holder; a holder that died without giving it back is noticed, and its lock broken.
+ * One set-up at a time, and one that writes a file that others read before they write it. The lock is a file that names its holder; a holder that died without giving it back is noticed, and its lock broken.
  */
 
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { identityOf, isRunning } from './process-identity.mjs';
 
 const poll_ms = 200;
+const quickPoll_ms = 5;
 /** Far longer than it takes to write a lock's contents or to break a lock. */
 const unfinished_ms = 10_000;
 
@@ -29,6 +30,31 @@ export async function takeLock(path, { signal, onWait } = {}) {
     if (!waited) onWait?.(readHolder(path)?.pid ?? null);
     await sleep(poll_ms, undefined, signal ? { signal } : {});
   }
+}
+
+/**
+ * Does something for which there is no waiting, while the lock is ours.
+ *
+ * @template T
+ * @param {string} path in a folder that is there
+ * @param {() => T} work quick
+ * @returns {T}
+ */
+export function whileLocked(path, work) {
+  while (!create(path)) {
+    if (isStale(path)) breakLock(path);
+    else pause(quickPoll_ms);
+  }
+  try {
+    return work();
+  } finally {
+    rmSync(path, { force: true });
+  }
+}
+
+/** @param {number} ms in which nothing else happens in this process */
+function pause(ms) {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
 /** @param {string} path */
