@@ -32,8 +32,6 @@ export default defineConfig({
     hookTimeout: 60_000,
     pool: 'forks',
     maxWorkers: 2,
-    // No test changes what its modules share: to load them anew for each file takes a tenth of the time.
-    isolate: false,
     sequence: { sequencer: LongestFirst },
   },
 });

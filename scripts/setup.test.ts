@@ -11,7 +11,7 @@ import { runCommand } from './setup/command.mjs';
 import { distInfos, forgetBroken } from './setup/distributions.mjs';
 import { reasonFrom, SetupError } from './setup/error.mjs';
 import { Interrupted } from './setup/interrupt.mjs';
-import { takeLock } from './setup/lock.mjs';
+import { takeLock, whileLocked } from './setup/lock.mjs';
 import { isNewEnough } from './setup/node-version.mjs';
 import { problemOfTree } from './setup/packages.mjs';
 import { identityOf, isRunning } from './setup/process-identity.mjs';
@@ -81,6 +81,17 @@ describe('the lock', () => {
   test('of an earlier process with the pid of a running one is broken', async () => {
     writeFileSync(path(), JSON.stringify({ pid: process.pid, start: 'before the reboot' }));
     (await takeLock(path()))();
+  });
+
+  test('is taken for something quick as well, also from a process that died, and given back where that throws', () => {
+    const dead = spawnSync(process.execPath, ['-e', '']).pid;
+    writeFileSync(path(), JSON.stringify({ pid: dead, start: '1' }));
+    const work = () => {
+      expect(JSON.parse(readFileSync(path(), 'utf8'))).toMatchObject({ pid: process.pid });
+      throw new Error('no space left');
+    };
+    expect(() => whileLocked(path(), work)).toThrow('no space left');
+    expect(existsSync(path())).toBe(false);
   });
 
   test('that was never filled in is broken only when it is old', async () => {

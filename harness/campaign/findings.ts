@@ -11,11 +11,12 @@ import {
   explanations,
   type Failing,
   hangsOnValues,
+  isOfPlainIntegers,
   type Known,
   type Likeness,
   likenessOf,
   neededFeatures,
-  needsItsValues,
+  withPlainIntegers,
 } from './likeness.ts';
 import { caseOf, type Draw, untwisted } from './plan.ts';
 import type { Contender, Judgement, Session } from './session.ts';
@@ -29,15 +30,15 @@ const grace_ms = 1000;
 const likenessShare = 0.5;
 const likenessLeast_ms = 120_000;
 
+/** What a bug's smallest case needs to fail: these features, and whether values other than plain integers. */
+type Needs = Required<Known>;
+
 /** A bug: what is saved of it, and how often it was seen. */
-export interface Finding {
+export interface Finding extends Needs {
   counterexample: Counterexample;
   /** Where it is saved, or null for a known issue. */
   file: string | null;
   knownIssue: KnownIssue | null;
-  /** What its smallest case needs to fail. */
-  features: readonly string[];
-  needsItsValues: boolean;
   lock: string;
   failure: Failure;
   /** How many cases of the campaign are cases of it, so far. */
@@ -193,9 +194,12 @@ export class Findings {
     lock: string,
   ): Promise<{ drawn: Subject; mismatch: Mismatch }> {
     const { draw, call } = drawn;
-    if (draw === null || draw.twist === null || mismatch.kind === 'acceptance' || mismatch.kind === 'unstable')
+    const { twist = null } = draw ?? {};
+    if (draw === null || twist === null || mismatch.kind === 'acceptance' || mismatch.kind === 'unstable')
       return { drawn, mismatch };
-    for (const plain of untwisted(call.case.op, draw)) {
+    // What is odd and legal is odd by its parameters: they are left out.
+    const plains = call.refusal === null ? [{ ...draw, twist: null }] : untwisted(call.case.op, { ...draw, twist });
+    for (const plain of plains) {
       const valid = prepare(caseOf(call.case.op, plain));
       if (valid.refusal !== null) continue;
       const [own = null] = await this.#run([valid], contender, lock);
@@ -262,7 +266,7 @@ export class Findings {
     // Where it cannot be seen what it needs, it needs what it has.
     const had = (failure: Failure) => withoutLacks(all(failure));
     const raw = this.#counterexample(drawn, contender, asItStands, had(asItStands), false);
-    if (isLeaving) return this.#note(contender, raw, asItStands, had(asItStands));
+    if (isLeaving) return this.#note(contender, raw, asItStands, { features: had(asItStands), needsItsValues: false });
     onShrink(`what ${contender.name} does in ${call.case.op} (${mismatch.kind})`);
     const unshrunk = store.save(raw);
     const { smallest, isCutOff } = await investigate(asItStands, {
@@ -290,9 +294,12 @@ export class Findings {
     const features = isQuick
       ? await neededFeatures(smallest.call, all(smallest), this.#lockedBy(lock), failingAnew)
       : had(smallest);
+    const hangs = isQuick && !isOfPlainIntegers(smallest.call);
+    const onIntegers = hangs ? await this.#run(withPlainIntegers(smallest.call), contender, lock) : [];
+    const needs = { features, needsItsValues: hangs && onIntegers.every((one) => one === null) };
     // What was cut off is shrunk to its end by a later night.
     const counterexample = this.#counterexample(drawn, contender, smallest, features, !isCutOff);
-    return this.#note(contender, counterexample, smallest, features, unshrunk);
+    return this.#note(contender, counterexample, smallest, needs, unshrunk);
   }
 
   /**
@@ -303,7 +310,7 @@ export class Findings {
     contender: Contender,
     counterexample: Counterexample,
     failure: Failure,
-    features: readonly string[],
+    needs: Needs,
     replaced: string | null = null,
   ): Promise<Finding> {
     const { signature, op, backend, kind } = counterexample;
@@ -318,12 +325,11 @@ export class Findings {
       // One of them was cut off.
       if (counterexample.shrunk && !same.counterexample.shrunk) {
         if (same.file !== null) this.#options.store.remove(same.file);
-        Object.assign(same, { counterexample, file, failure });
+        Object.assign(same, { counterexample, file, failure, ...needs });
       } else if (file !== null && file !== same.file) this.#options.store.remove(file);
       return same;
     }
     const lock = lockOf(failure.call, contender.name, failure.mismatch);
-    const needs = { features, needsItsValues: needsItsValues(failure.call) };
     const finding: Finding = { counterexample, file, ...needs, lock, failure, knownIssue, times: 0 };
     this.#all.push(finding);
     await this.#options.onFinding(finding, this.#again);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Case, caseSchema } from '../core/case.ts';
 import { type Call, prepare } from '../operators/call.ts';
-import { explanations, type Known, likenessOf, neededFeatures, needsItsValues } from './likeness.ts';
+import { explanations, isOfPlainIntegers, type Known, likenessOf, neededFeatures } from './likeness.ts';
 import type { Mismatch } from './signature.ts';
 
 const testCase: Case = {
@@ -97,7 +97,7 @@ test('a case of large numbers is looked at with more of them', async () => {
     some.find(({ tensors }) => tensors.input.data.some((value) => Math.fround(value) !== value)) ?? null;
   const needed = await neededFeatures(call, call.operator.features(call.spec), [], failingAnew);
   expect(needed).toEqual(['int32']);
-  expect([needsItsValues(call), needsItsValues(prepare(testCase))]).toEqual([true, false]);
+  expect([isOfPlainIntegers(call), isOfPlainIntegers(prepare(testCase))]).toEqual([false, true]);
 });
 
 test('a pad of nothing is explained by nothing that cannot be run', () => {

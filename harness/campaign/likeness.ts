@@ -32,7 +32,7 @@ export async function neededFeatures(
   if (call.refusal !== null) return [...features];
   const { operator, spec } = call;
   const needed = [...features];
-  /** A layer that fails still, without what the case has and does not need. */
+  /** A layer that fails still, without each of the things in turn that the case does not need. */
   let left = spec;
   for (const feature of operator.features(spec)) {
     const others = without(spec, feature);
@@ -101,7 +101,7 @@ export function isPlainer(operator: Operator, one: Spec, other: Spec): boolean {
 /** A bug that has been found, by the features that its smallest case needs. */
 export interface Known {
   features: readonly string[];
-  /** Whether that case fails with its own values only. */
+  /** Whether that case does not fail with small integers. */
   needsItsValues?: boolean;
 }
 
@@ -127,7 +127,7 @@ function isElsewhere(own: Mismatch, others: readonly Mismatch[]): boolean {
 /** Shares of wrong elements that differ by no more may be by one bug: with other data, and in results of other sizes. */
 const alikeShare = 0.2;
 
-/** So far apart they are by one bug, and on data that are the same. */
+/** So far apart they are where a bug that has no part in it is gone. */
 const sameShare = 0.02;
 
 /** How far apart the shares of wrong elements are, of a failure and of others on average, beyond what says nothing. */
@@ -153,14 +153,16 @@ const beyond = 2 ** 20;
 /** So often a failure that is left when something has been taken away is looked at in the same way. */
 const maxDepth = 3;
 
-/** What sort of values some are that are written out. */
-function valuesLike(all: readonly JsonNumber[]): Values {
+/** What sort of values a tensor has. */
+function sortOf(data: Case['inputs']['input']['data']): Values {
+  if (data.kind === 'seeded') return data.values;
+  const isPlain = (value: JsonNumber) => Number.isInteger(value) && Math.abs(Number(value)) <= 8;
   const isSpecial = (value: JsonNumber) => {
     const size = Math.abs(Number(value));
     return typeof value === 'string' || (size > 0 && !(size > 1 / beyond && size < beyond));
   };
-  if (all.some(isSpecial)) return 'special';
-  return all.every(Number.isInteger) ? 'lattice' : 'normal';
+  if (data.values.some(isSpecial)) return 'special';
+  return data.values.every(isPlain) ? 'lattice' : 'normal';
 }
 
 /** The case with another layer, on data of several seeds, drawn as its own are; on plain integers where its values do not matter. */
@@ -171,8 +173,8 @@ function withLayer({ operator, case: testCase }: Call, spec: Spec, isPlain: bool
       const shape = spec.shapes[name];
       if (shape === undefined) continue;
       const own = testCase.inputs[name]?.data;
-      const { values, seed } =
-        own?.kind === 'seeded' ? own : { values: valuesLike(own?.values ?? []), seed: 1 + offset };
+      const seed = own?.kind === 'seeded' ? own.seed : 1 + offset;
+      const values = own === undefined ? 'lattice' : sortOf(own);
       const data = {
         kind: 'seeded' as const,
         values: isPlain ? ('lattice' as const) : values,
@@ -184,9 +186,14 @@ function withLayer({ operator, case: testCase }: Call, spec: Spec, isPlain: bool
   });
 }
 
-/** Whether a smallest case has values that are no plain integers: then it fails with no others. */
-export function needsItsValues({ case: { inputs } }: Call): boolean {
-  return Object.values(inputs).some(({ data }) => data.kind === 'inline' && valuesLike(data.values) !== 'lattice');
+/** Whether a case has small integers only, as most data are that are drawn. */
+export function isOfPlainIntegers({ case: { inputs } }: Call): boolean {
+  return Object.values(inputs).every(({ data }) => sortOf(data) === 'lattice');
+}
+
+/** The case with such integers, of several seeds. */
+export function withPlainIntegers(call: Call): Call[] {
+  return withLayer(call, call.spec, true);
 }
 
 /** Whether a bug shows in certain values only. */

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { prepare } from '../operators/call.ts';
-import { operators } from '../operators/index.ts';
+import { operatorOf, operators } from '../operators/index.ts';
 import { refusalOf } from '../semantics/semantics.ts';
 import { parseCase } from '../store/caseFile.ts';
-import { batchSize, caseOf, type Draw, drawArbitrary, drawBatch, spelledOut } from './plan.ts';
+import { batchSize, caseOf, type Draw, drawArbitrary, drawBatch, spelledOut, untwisted } from './plan.ts';
 
 const ops = operators.map(({ name }) => name);
 
@@ -45,6 +45,19 @@ describe('a batch', () => {
       expect(parseCase(JSON.parse(JSON.stringify(testCase)), 'drawn')).toEqual(testCase);
     }
   });
+});
+
+test('a draw without its twist is its layer, and layers with what the twist brings', () => {
+  const operator = operatorOf('conv1d');
+  const spec = { ...operator.plainest, shapes: { input: [1, 1, 3], weight: [1, 1, 2] } };
+  const twist = 'break same with a kernel #2';
+  const plain = untwisted('conv1d', { spec, values: 'lattice', plain: null, seed: 1, twist });
+  const layers = plain.map((draw) => prepare(caseOf('conv1d', draw))).filter(({ refusal }) => refusal === null);
+  const dilations = layers.map((call) => [call.spec.shapes.weight![2], [call.spec.params.dilation].flat()[0]]);
+  // The first has no room for a dilation of 5.
+  expect(dilations).toContainEqual([2, 1]);
+  expect(dilations).toContainEqual([1, 5]);
+  expect(dilations).not.toContainEqual([2, 5]);
 });
 
 describe('a campaign of 10,000 cases', () => {

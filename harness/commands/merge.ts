@@ -2,9 +2,9 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { UsageError } from '../core/errors.ts';
 import { partsIn, putAway, writeReport } from '../night/folder.ts';
-import { historyName, readHistory, writeHistory } from '../night/history.ts';
+import { historyName, readHistory } from '../night/history.ts';
 import { joinParts } from '../night/join.ts';
-import { mergeCounterexamples, mergeHistories, settledIn } from '../night/merge.ts';
+import { mergeCounterexamples, mergeHistories, rememberAll, settledIn } from '../night/merge.ts';
 import type { NightFinding } from '../night/nightReport.ts';
 import { plural } from '../report/words.ts';
 import type { Counterexample } from '../store/counterexample.ts';
@@ -45,7 +45,7 @@ export async function merge(folders: readonly string[], options: MergeOptions): 
   const files = new Map(counterexamples.map((one) => [one.id, store.put(one)]));
   const isSettled = settledIn(history);
   for (const { file, counterexample } of store.found()) if (isSettled(counterexample)) store.remove(file);
-  writeHistory(join(report, historyName), history);
+  rememberAll(join(report, historyName), history);
   // What lies there may be an earlier night's.
   const isSame =
     own.length === 0 || own.some(({ night }) => parts.some((part) => part.night.started === night.started));

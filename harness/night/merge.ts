@@ -61,9 +61,17 @@ export function mergeHistories(all: readonly Night[]): Night[] {
  */
 export function remember(file: string, night: Night, before: readonly Night[]): Night[] {
   const key = keyOf(night);
+  return rewrite(file, () => [...historyOr(file, before).filter((one) => keyOf(one) !== key), night]);
+}
+
+/** Adds nights to those in a file, which others may have written to since they were read. Returns them all. */
+export function rememberAll(file: string, nights: readonly Night[]): Night[] {
+  return rewrite(file, () => [...nights, ...historyOr(file, [])]);
+}
+
+function rewrite(file: string, all: () => readonly Night[]): Night[] {
   return whileLocked(`${file}.lock`, () => {
-    const others = historyOr(file, before).filter((one) => keyOf(one) !== key);
-    const nights = mergeHistories([...others, night]);
+    const nights = mergeHistories(all());
     writeHistory(file, nights);
     return nights;
   });

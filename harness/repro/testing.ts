@@ -49,6 +49,9 @@ for program in json.load(sys.stdin):
         except BaseException:
             traceback.print_exc()
             code = 1
+    if not ends:
+        gc.freeze()
+        gc.enable()
     ends.append({"code": code, "timedOut": False, "all": said.getvalue()})
 json.dump(ends, sys.stdout)
 `;

@@ -1,5 +1,5 @@
 /**
- * One set-up at a time, and one that writes a file that others read before they write it. The lock is a file that names its holder; a holder that died without giving it back is noticed, and its lock broken.
+ * One at a time: one set-up, and one process that adds to a file. The lock is a file that names its holder; a holder that died without giving it back is noticed, and its lock broken.
  */
 
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -9,6 +9,7 @@ import { identityOf, isRunning } from './process-identity.mjs';
 
 const poll_ms = 200;
 const quickPoll_ms = 5;
+const longest_ms = 30_000;
 /** Far longer than it takes to write a lock's contents or to break a lock. */
 const unfinished_ms = 10_000;
 
@@ -33,22 +34,25 @@ export async function takeLock(path, { signal, onWait } = {}) {
 }
 
 /**
- * Does something for which there is no waiting, while the lock is ours.
+ * Does something quick while the lock is ours; after half a minute also where somebody else still has it.
  *
  * @template T
  * @param {string} path in a folder that is there
- * @param {() => T} work quick
+ * @param {() => T} work
  * @returns {T}
  */
 export function whileLocked(path, work) {
-  while (!create(path)) {
+  const end_ms = Date.now() + longest_ms;
+  let isOurs = create(path);
+  while (!isOurs && Date.now() < end_ms) {
     if (isStale(path)) breakLock(path);
-    else pause(quickPoll_ms);
+    pause(quickPoll_ms);
+    isOurs = create(path);
   }
   try {
     return work();
   } finally {
-    rmSync(path, { force: true });
+    if (isOurs) rmSync(path, { force: true });
   }
 }
 
