@@ -194,12 +194,12 @@ export class Findings {
     lock: string,
   ): Promise<{ drawn: Subject; mismatch: Mismatch }> {
     const { draw, call } = drawn;
-    const { twist = null } = draw ?? {};
-    if (draw === null || twist === null || mismatch.kind === 'acceptance' || mismatch.kind === 'unstable')
+    if (draw === null || draw.twist === null || mismatch.kind === 'acceptance' || mismatch.kind === 'unstable')
       return { drawn, mismatch };
     // What is odd and legal is odd by its parameters: they are left out.
-    const plains = call.refusal === null ? [{ ...draw, twist: null }] : untwisted(call.case.op, { ...draw, twist });
-    for (const plain of plains) {
+    const specs = call.refusal === null ? [draw.spec] : untwisted(call.case.op, draw.spec, draw.twist);
+    for (const spec of specs) {
+      const plain = { ...draw, spec, twist: null };
       const valid = prepare(caseOf(call.case.op, plain));
       if (valid.refusal !== null) continue;
       const [own = null] = await this.#run([valid], contender, lock);
@@ -239,6 +239,13 @@ export class Findings {
       const isAlike = verdict?.verdict === 'mismatch' && lockOf(calls[i]!, contender.name, verdict) === lock;
       return isAlike ? verdict : null;
     });
+  }
+
+  /** Whether a smallest case has values other than plain integers, and agrees where it has such. */
+  async #needsItsValues(call: Call, contender: Contender, lock: string): Promise<boolean> {
+    if (isOfPlainIntegers(call)) return false;
+    const results = await this.#run(withPlainIntegers(call), contender, lock);
+    return results.every((one) => one === null);
   }
 
   #living(contender: Contender): Contender {
@@ -294,9 +301,7 @@ export class Findings {
     const features = isQuick
       ? await neededFeatures(smallest.call, all(smallest), this.#lockedBy(lock), failingAnew)
       : had(smallest);
-    const hangs = isQuick && !isOfPlainIntegers(smallest.call);
-    const onIntegers = hangs ? await this.#run(withPlainIntegers(smallest.call), contender, lock) : [];
-    const needs = { features, needsItsValues: hangs && onIntegers.every((one) => one === null) };
+    const needs = { features, needsItsValues: isQuick && (await this.#needsItsValues(smallest.call, contender, lock)) };
     // What was cut off is shrunk to its end by a later night.
     const counterexample = this.#counterexample(drawn, contender, smallest, features, !isCutOff);
     return this.#note(contender, counterexample, smallest, needs, unshrunk);

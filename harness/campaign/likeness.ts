@@ -1,4 +1,4 @@
-import { type Case, type InputName, inputNames, type JsonNumber, type Values } from '../core/case.ts';
+import { type Case, type InputName, inputNames, type JsonNumber, type TensorSpec, type Values } from '../core/case.ts';
 import { sameShape } from '../core/tensor.ts';
 import type { End } from '../core/verdict.ts';
 import { type Call, prepare } from '../operators/call.ts';
@@ -80,8 +80,7 @@ export async function neededFeatures(
       })
       .filter((specs) => specs.length > 0 && specs.every((other) => operator.features(other).includes('outputs')));
     for (const specs of less) {
-      const calls = specs.flatMap((other) => withLayer(call, other, false));
-      if ((await failingAnew(calls, [])) === null) return true;
+      if ((await failingOf(specs, [])) === null) return true;
     }
     return less.length === 0;
   }
@@ -154,7 +153,7 @@ const beyond = 2 ** 20;
 const maxDepth = 3;
 
 /** What sort of values a tensor has. */
-function sortOf(data: Case['inputs']['input']['data']): Values {
+function valuesOf({ data }: TensorSpec): Values {
   if (data.kind === 'seeded') return data.values;
   const isPlain = (value: JsonNumber) => Number.isInteger(value) && Math.abs(Number(value)) <= 8;
   const isSpecial = (value: JsonNumber) => {
@@ -172,12 +171,11 @@ function withLayer({ operator, case: testCase }: Call, spec: Spec, isPlain: bool
     for (const [offset, name] of inputNames.entries()) {
       const shape = spec.shapes[name];
       if (shape === undefined) continue;
-      const own = testCase.inputs[name]?.data;
-      const seed = own?.kind === 'seeded' ? own.seed : 1 + offset;
-      const values = own === undefined ? 'lattice' : sortOf(own);
+      const own = testCase.inputs[name];
+      const seed = own?.data.kind === 'seeded' ? own.data.seed : 1 + offset;
       const data = {
         kind: 'seeded' as const,
-        values: isPlain ? ('lattice' as const) : values,
+        values: isPlain || own === undefined ? ('lattice' as const) : valuesOf(own),
         seed: (seed + attempt * inputNames.length) % 2 ** 31,
       };
       inputs[name] = { dtype: spec.dtypes[name]!, shape, data };
@@ -188,7 +186,7 @@ function withLayer({ operator, case: testCase }: Call, spec: Spec, isPlain: bool
 
 /** Whether a case has small integers only, as most data are that are drawn. */
 export function isOfPlainIntegers({ case: { inputs } }: Call): boolean {
-  return Object.values(inputs).every(({ data }) => sortOf(data) === 'lattice');
+  return Object.values(inputs).every((tensor) => valuesOf(tensor) === 'lattice');
 }
 
 /** The case with such integers, of several seeds. */

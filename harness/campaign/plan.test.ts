@@ -50,9 +50,10 @@ describe('a batch', () => {
 test('a draw without its twist is its layer, and layers with what the twist brings', () => {
   const operator = operatorOf('conv1d');
   const spec = { ...operator.plainest, shapes: { input: [1, 1, 3], weight: [1, 1, 2] } };
-  const twist = 'break same with a kernel #2';
-  const plain = untwisted('conv1d', { spec, values: 'lattice', plain: null, seed: 1, twist });
-  const layers = plain.map((draw) => prepare(caseOf('conv1d', draw))).filter(({ refusal }) => refusal === null);
+  const draw: Draw = { spec, values: 'lattice', plain: null, seed: 1, twist: null };
+  const layers = untwisted('conv1d', spec, 'break same with a kernel #2')
+    .map((one) => prepare(caseOf('conv1d', { ...draw, spec: one })))
+    .filter(({ refusal }) => refusal === null);
   const dilations = layers.map((call) => [call.spec.shapes.weight![2], [call.spec.params.dilation].flat()[0]]);
   // The first has no room for a dilation of 5.
   expect(dilations).toContainEqual([2, 1]);

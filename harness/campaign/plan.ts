@@ -66,18 +66,17 @@ export function spelledOut(operator: Operator, params: Params): Params {
 }
 
 /**
- * A twisted draw without its twist: its layer as it was drawn, and with each of the parameters that the twist has changed by itself; also
- * the plainest layer with that, since a layer need not have room for a large one.
+ * A layer without its twist: as it was drawn, and with each of the parameters that the twist has changed by itself; also the plainest layer
+ * with that, since a layer need not have room for a large one.
  */
-export function untwisted(op: OpName, draw: Draw & { twist: string }): Draw[] {
-  const { spec } = draw;
+export function untwisted(op: OpName, spec: Spec, twist: string): Spec[] {
   const operator = operatorOf(op);
-  const { params } = operator.twists.get(draw.twist)!(spec);
+  const { params } = operator.twists.get(twist)!(spec);
   const changed = Object.entries(params).filter(([name, value]) => `${value}` !== `${spec.params[name]}`);
   const withOne = [spec, operator.plainest].flatMap((base) =>
     changed.map(([name, value]) => ({ ...base, params: { ...base.params, [name]: value } })),
   );
-  return [spec, ...withOne].map((one) => ({ ...draw, spec: one, twist: null }));
+  return [spec, ...withOne];
 }
 
 /** The case that a draw means. */

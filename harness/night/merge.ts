@@ -64,9 +64,9 @@ export function remember(file: string, night: Night, before: readonly Night[]): 
   return rewrite(file, () => [...historyOr(file, before).filter((one) => keyOf(one) !== key), night]);
 }
 
-/** Adds nights to those in a file, which others may have written to since they were read. Returns them all. */
-export function rememberAll(file: string, nights: readonly Night[]): Night[] {
-  return rewrite(file, () => [...nights, ...historyOr(file, [])]);
+/** Adds nights to those in a file, which others may have written to since they were read. */
+export function rememberAll(file: string, nights: readonly Night[]): void {
+  rewrite(file, () => [...nights, ...historyOr(file, [])]);
 }
 
 function rewrite(file: string, all: () => readonly Night[]): Night[] {

@@ -1,5 +1,6 @@
 /**
- * One at a time: one set-up, and one process that adds to a file. The lock is a file that names its holder; a holder that died without giving it back is noticed, and its lock broken.
+ * One at a time: one set-up, and one process that adds to a file. The lock is a file that names its holder; a holder that died without
+ * giving it back is noticed, and its lock broken.
  */
 
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
