@@ -418,6 +418,16 @@ describe('a night', () => {
     expect(night.seconds).toBeLessThan(12 + 5);
   });
 
+  test('of time ends with it where a backend answers no more; what was found is kept as it stands', async () => {
+    const stops = ['--backend', join(fixtures, 'stops.mjs'), '--case-timeout', '10m', '--report', 'stops'];
+    const { exit, out, night } = await nightly(...stops, '--time', '12s');
+    expect(exit).toBe(1);
+    expect(out).toContain('MISMATCH stops, conv1d: value');
+    expect(night.fresh).toHaveLength(1);
+    const saved = new Store(join(folder, 'store')).list().map(({ counterexample }) => counterexample);
+    expect(saved.filter(({ backend }) => backend === 'stops').map(({ shrunk }) => shrunk)).toEqual([false]);
+  }, 60_000);
+
   test('with a history that is none is refused before anything runs', async () => {
     cpSync(join(folder, 'report/history.jsonl'), join(folder, 'kept.jsonl'));
     writeFileSync(join(folder, 'report/history.jsonl'), 'not a night\n');

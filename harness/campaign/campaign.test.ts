@@ -248,6 +248,29 @@ describe('a campaign', () => {
     await session.close();
   });
 
+  it('does not wait for a process to start once time is up', async () => {
+    const { mark } = (await import(join(fixtures, 'starts-once.mjs'))) as { mark(pid: number): string };
+    rmSync(mark(process.pid), { force: true });
+    const backends = [join(fixtures, 'starts-once.mjs')];
+    const session = await Session.open({ backends, caseTimeout_ms, cwd: root, oracle: 'reference' });
+    const store = new Store(join(folder, 'starts-once'));
+    store.checkWritable();
+    try {
+      const result = await campaignOf({ session, store, seed: 1, time_ms: 2000 }).run();
+      expect(result.end).toBe('time');
+      expect(result.findings.map(({ counterexample: { kind, shrunk } }) => ({ kind, shrunk }))).toContainEqual({
+        kind: 'value',
+        shrunk: false,
+      });
+      expect(store.list().map(({ counterexample }) => counterexample)).toEqual(
+        result.findings.map(({ counterexample }) => counterexample),
+      );
+    } finally {
+      await session.close();
+      rmSync(mark(process.pid), { force: true });
+    }
+  }, 60_000);
+
   it('goes on with a backend that dies of what is known', async () => {
     const maxDeaths = 3;
     const backends = [join(fixtures, 'exits-seldom.mjs')];

@@ -7,6 +7,7 @@ import type { KnownIssue } from '../store/knownIssues.ts';
 import type { Saved, Store } from '../store/store.ts';
 import { type DrawnCase, type Finding, Findings } from './findings.ts';
 import { isKnownToFail, type KnownClass } from './known.ts';
+import { unlessOver } from './over.ts';
 import { batchSize, caseOf, type Draw, drawBatch } from './plan.ts';
 import type { Contender, Judgement, Session } from './session.ts';
 import { count, emptyTally, type Tally } from './tally.ts';
@@ -82,24 +83,6 @@ export interface CampaignResult extends Progress {
   end: 'runs' | 'time' | 'interrupted' | 'no backend left' | 'no oracle';
   /** Why there is no oracle any more. */
   failure: HarnessError | null;
-}
-
-/** What the promise gives, or null where someone wants to leave before, or so much time has passed. */
-async function unlessOver<T>(promise: Promise<T>, signal: AbortSignal, left_ms: number): Promise<T | null> {
-  if (signal.aborted) return null;
-  let leave = () => {};
-  let timer: NodeJS.Timeout | undefined;
-  const over = new Promise<null>((resolve) => {
-    leave = () => resolve(null);
-    signal.addEventListener('abort', leave, { once: true });
-    if (Number.isFinite(left_ms)) timer = setTimeout(leave, left_ms);
-  });
-  try {
-    return await Promise.race([promise, over]);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', leave);
-  }
 }
 
 /** One case of a batch, where it stands in the campaign, and what every backend made of it. */

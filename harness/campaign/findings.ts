@@ -18,13 +18,19 @@ import {
   neededFeatures,
   withPlainIntegers,
 } from './likeness.ts';
+import { unlessOver } from './over.ts';
 import { caseOf, type Draw, untwisted } from './plan.ts';
 import type { Contender, Judgement, Session } from './session.ts';
 import { featuresOf, idOf, isOfValues, lockOf, type Mismatch, signatureOf } from './signature.ts';
 import type { Failure } from './trial.ts';
 
-/** So long after its time is up, what fails is saved as it stands. */
+/*
+ * So long after its time is up: what fails is saved as it stands; what is being shrunk is left as it is by then; nothing is waited for
+ * any more.
+ */
 const grace_ms = 1000;
+const overtime_ms = 2000;
+const lastMoment_ms = 3000;
 
 /** Failures of a backend are held against what is known by runs for this share of the time, beyond so much; then by their features. */
 const likenessShare = 0.5;
@@ -106,9 +112,17 @@ export class Findings {
 
   /** What was saved and is looked into again. */
   #again: Saved | null = null;
+  /** Raised where someone wants to leave, and at the last moment. */
+  readonly #over = new AbortController();
+  readonly #leave = () => this.#over.abort();
+  readonly #timer: NodeJS.Timeout | undefined;
 
   constructor(options: FindingsOptions) {
     this.#options = options;
+    const { signal, end_ms } = options;
+    if (signal.aborted) this.#leave();
+    signal.addEventListener('abort', this.#leave, { once: true });
+    if (Number.isFinite(end_ms)) this.#timer = setTimeout(this.#leave, end_ms + lastMoment_ms - performance.now());
   }
 
   get all(): readonly Finding[] {
@@ -117,6 +131,8 @@ export class Findings {
 
   /** Ends the processes that it has started. */
   close(): void {
+    clearTimeout(this.#timer);
+    this.#options.signal.removeEventListener('abort', this.#leave);
     for (const { runner } of this.#revived.values()) runner.close();
   }
 
@@ -169,7 +185,9 @@ export class Findings {
   async lookAgain({ file, counterexample }: Saved, contender: Contender): Promise<Finding | null> {
     const { case: testCase, before, shrunk, found } = counterexample;
     const call = prepare(testCase);
-    const [judgement] = before.length > 0 ? [] : await this.#options.session.judge(call, [contender]);
+    if (before.length > 0) return null;
+    const judgements = await unlessOver(this.#options.session.judge(call, [contender]), this.#over.signal);
+    const [judgement] = judgements ?? [];
     if (judgement?.verdict.verdict !== 'mismatch') return null;
     this.#again = { file, counterexample };
     const finding = await this.#placed({ ...found, draw: drawOf(call), call }, judgement, judgement.verdict);
@@ -230,12 +248,13 @@ export class Findings {
     return likeness;
   }
 
-  /** What calls come to; null where one does not fail with this lock. */
+  /** What calls come to; null where one does not fail with this lock, or it is too late to see it. */
   async #run(calls: readonly Call[], contender: Contender, lock: string): Promise<(Mismatch | null)[]> {
     const living = this.#living(contender);
-    const judgements = await Promise.all(calls.map((call) => this.#options.session.judge(call, [living])));
-    return judgements.map(([judgement], i) => {
-      const verdict = judgement?.verdict;
+    const judging = Promise.all(calls.map((call) => this.#options.session.judge(call, [living])));
+    const judgements = await unlessOver(judging, this.#over.signal);
+    return calls.map((_, i) => {
+      const verdict = judgements?.[i]?.[0]?.verdict;
       const isAlike = verdict?.verdict === 'mismatch' && lockOf(calls[i]!, contender.name, verdict) === lock;
       return isAlike ? verdict : null;
     });
@@ -265,7 +284,7 @@ export class Findings {
     { call, mismatch }: Failing,
     isLeaving: boolean,
   ): Promise<Finding> {
-    const { store, session, signal, end_ms, onShrink } = this.#options;
+    const { store, session, end_ms, onShrink } = this.#options;
     const isWhole = call === drawn.call;
     const asItStands: Failure = { call, mismatch, before: isWhole ? before.map((request) => request.case) : [] };
     const lock = lockOf(call, contender.name, mismatch);
@@ -276,17 +295,17 @@ export class Findings {
     if (isLeaving) return this.#note(contender, raw, asItStands, { features: had(asItStands), needsItsValues: false });
     onShrink(`what ${contender.name} does in ${call.case.op} (${mismatch.kind})`);
     const unshrunk = store.save(raw);
-    const { smallest, isCutOff } = await investigate(asItStands, {
+    const investigated = await investigate(asItStands, {
       contender,
       oracle: session.oracle,
       draw: isWhole || drawn.draw === null ? drawn.draw : { ...drawn.draw, spec: call.spec },
       past: past().map((request: Request) => request.case),
-      signal,
-      campaignEnd_ms: end_ms,
+      signal: this.#over.signal,
+      end_ms: end_ms + overtime_ms,
       which: { explanations: (candidate) => explanations(candidate, this.#lockedBy(lock)) },
     });
-    const { kind } = smallest.mismatch;
-    const isQuick = isRepeatable(kind) && smallest.before.length === 0 && !isCutOff;
+    const { smallest } = investigated;
+    const isQuick = isRepeatable(smallest.mismatch.kind) && smallest.before.length === 0 && !investigated.isCutOff;
     const failingAnew = async (calls: readonly Call[], known: readonly Known[]) => {
       const asked = calls.map((one) => ({ one, others: explanations(one, known) }));
       const all = asked.flatMap(({ one, others }) => [one, ...others.flatMap((other) => other.calls)]);
@@ -298,12 +317,16 @@ export class Findings {
       });
       return found?.one ?? null;
     };
-    const features = isQuick
-      ? await neededFeatures(smallest.call, all(smallest), this.#lockedBy(lock), failingAnew)
-      : had(smallest);
-    const needs = { features, needsItsValues: isQuick && (await this.#needsItsValues(smallest.call, contender, lock)) };
+    const seen = isQuick
+      ? {
+          features: await neededFeatures(smallest.call, all(smallest), this.#lockedBy(lock), failingAnew),
+          needsItsValues: await this.#needsItsValues(smallest.call, contender, lock),
+        }
+      : null;
+    const isCutOff = investigated.isCutOff || this.#over.signal.aborted;
+    const needs = isCutOff || seen === null ? { features: had(smallest), needsItsValues: false } : seen;
     // What was cut off is shrunk to its end by a later night.
-    const counterexample = this.#counterexample(drawn, contender, smallest, features, !isCutOff);
+    const counterexample = this.#counterexample(drawn, contender, smallest, needs.features, !isCutOff);
     return this.#note(contender, counterexample, smallest, needs, unshrunk);
   }
 

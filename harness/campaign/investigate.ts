@@ -7,8 +7,6 @@ import { type Failure, Trial, type Which } from './trial.ts';
 
 /** Shrinking one failure may take so long; what it has by then is saved. */
 const shrinkTime_ms = 20_000;
-/** And so long after the campaign's time is up. */
-const overtime_ms = 2_000;
 
 export interface Circumstances {
   contender: Contender;
@@ -17,9 +15,10 @@ export interface Circumstances {
   draw: Draw | null;
   /** What the backend's process had run before. */
   past: readonly Case[];
+  /** Nothing is waited for once it is raised. */
   signal: AbortSignal;
-  /** When the campaign's time is up, on performance.now's clock; shrinking gets a little more. */
-  campaignEnd_ms: number;
+  /** Until when it may be shrunk, on performance.now's clock. */
+  end_ms: number;
   /** Which candidates count as the same failure; all that fail with its lock where it is left out. */
   which?: Which;
 }
@@ -27,7 +26,7 @@ export interface Circumstances {
 /** What an investigation came to. */
 export interface Investigated {
   smallest: Failure;
-  /** Whether someone wanted to leave, or the campaign's time was up, before it was through. */
+  /** Whether someone wanted to leave, or time was up, before it was through. */
   isCutOff: boolean;
 }
 
@@ -36,23 +35,20 @@ export interface Investigated {
  * a fresh process nor after the cases that ran before it is `unstable`: two runs differ.
  */
 export async function investigate(failure: Failure, circumstances: Circumstances): Promise<Investigated> {
-  const { contender, oracle, draw, past, signal, campaignEnd_ms, which } = circumstances;
-  const trial = new Trial(contender, oracle, failure, which);
+  const { contender, oracle, draw, past, signal, end_ms, which } = circumstances;
+  const trial = new Trial(contender, oracle, failure, signal, which);
   try {
     const { caseTimeout_ms } = contender.runner.options;
     const reproduced = await reproduce(failure, past, trial, caseTimeout_ms, signal);
     if (signal.aborted) return { smallest: reproduced ?? failure, isCutOff: true };
     if (reproduced === null) return { smallest: unstable(failure), isCutOff: false };
-    const now_ms = performance.now();
-    const overtimeEnd_ms = Math.max(now_ms, campaignEnd_ms) + overtime_ms;
-    const deadline_ms = Math.min(now_ms + shrinkTime_ms, overtimeEnd_ms);
-    const until = { deadline_ms, signal };
-    const smallest = await shrink(reproduced, draw, trial, until);
-    // Shrinking a hang gives each candidate little time: the result must hang for a whole time limit.
-    if (signal.aborted) return { smallest, isCutOff: true };
-    const isCutOff = performance.now() > overtimeEnd_ms;
+    const deadline_ms = Math.min(performance.now() + shrinkTime_ms, end_ms);
+    const smallest = await shrink(reproduced, draw, trial, { deadline_ms, signal });
+    const isCutOff = signal.aborted || performance.now() > end_ms;
     const sure = await trial.alone(smallest.call.case, smallest.before, caseTimeout_ms);
-    return { smallest: sure ?? reproduced, isCutOff };
+    if (sure !== null || !signal.aborted) return { smallest: sure ?? reproduced, isCutOff };
+    // Shrinking a hang gives each candidate little time: the result must hang for a whole time limit.
+    return { smallest: smallest.mismatch.kind === 'timeout' ? reproduced : smallest, isCutOff: true };
   } finally {
     trial.close();
   }

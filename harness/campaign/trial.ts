@@ -32,22 +32,29 @@ interface Outcomes {
 
 /**
  * What a case comes to in a process of its own, after others: once, or where its runs are to be compared ten times, and beside a
- * process without that history.
+ * process without that history. None where someone leaves before.
  */
 export async function outcomesAlone(
   contender: Contender,
   history: readonly Request[],
   request: Request,
-  { related, isUnsteady, timeout_ms }: { related: readonly Call[]; isUnsteady: boolean; timeout_ms: number },
+  {
+    related,
+    isUnsteady,
+    timeout_ms,
+    signal,
+  }: { related: readonly Call[]; isUnsteady: boolean; timeout_ms: number; signal?: AbortSignal },
 ): Promise<Outcomes> {
   const times = isUnsteady ? unsteadyRuns : 1;
   const asked = related.map((call) => requestFor(call, contender));
   const requests = [...new Array<Request>(times).fill(request), ...asked.filter(isRequest)];
-  const outcomes = await runFresh(contender.launch, history, requests, timeout_ms);
+  const outcomes = await runFresh(contender.launch, history, requests, timeout_ms, signal);
   const own = outcomes.splice(0, times);
   if (isUnsteady && history.length > 0 && own.length > 0) {
-    own.push(...(await runFresh(contender.launch, [], [request], timeout_ms)));
+    own.push(...(await runFresh(contender.launch, [], [request], timeout_ms, signal)));
   }
+  // What is left of it says nothing.
+  if (signal?.aborted) return { own: [], related: [] };
   return { own, related: asked.map((one) => ('kind' in one ? one : (outcomes.shift() ?? unanswered))) };
 }
 
@@ -58,7 +65,7 @@ export interface Which {
   explanations?(call: Call): readonly Explanation[];
 }
 
-/** Runs candidates against one backend, to see whether they fail as a given failure does. */
+/** Runs candidates against one backend, to see whether they fail as a given failure does; once the signal is raised, none does. */
 export class Trial {
   readonly #contender: Contender;
   readonly #oracle: Oracle;
@@ -69,6 +76,8 @@ export class Trial {
   readonly #isUnsteady: boolean;
   readonly #timeout_ms: number;
   readonly #shared: Runner;
+  readonly #signal: AbortSignal;
+  readonly #leave = () => this.#shared.close();
   /** How many candidates are worth running at a time: a death wastes those behind it. */
   readonly width: number;
 
@@ -76,12 +85,14 @@ export class Trial {
     contender: Contender,
     oracle: Oracle,
     failure: Failure,
+    signal: AbortSignal,
     { accepts = () => true, explanations = () => [] }: Which = {},
   ) {
     const { kind } = failure.mismatch;
     const { caseTimeout_ms } = contender.runner.options;
     this.#contender = contender;
     this.#oracle = oracle;
+    this.#signal = signal;
     this.#accepts = accepts;
     this.#explanations = explanations;
     this.#isUnsteady = kind === 'unstable';
@@ -93,6 +104,7 @@ export class Trial {
       maxDeaths: Number.POSITIVE_INFINITY,
       isolate: false,
     });
+    signal.addEventListener('abort', this.#leave, { once: true });
   }
 
   /** In one process that all candidates share: quick, and right for failures that need no history. */
@@ -106,7 +118,8 @@ export class Trial {
         const asked = others.flatMap(({ calls }) => calls);
         const results = await Promise.all(asked.map((one) => this.#inShared(one)));
         const resultOf = (one: Call) => results[asked.indexOf(one)]?.mismatch ?? null;
-        return others.some((other) => other.explains(failure.mismatch, resultOf)) ? null : failure;
+        const isExplained = others.some((other) => other.explains(failure.mismatch, resultOf));
+        return isExplained || this.#signal.aborted ? null : failure;
       }),
     );
   }
@@ -121,7 +134,14 @@ export class Trial {
 
   async #ask(call: Call): Promise<Outcome> {
     const request = requestFor(call, this.#contender);
-    return 'kind' in request ? request : (await this.#shared.run(request)).outcome;
+    if ('kind' in request) return request;
+    return this.#shared.run(request).then(
+      ({ outcome }) => outcome,
+      (error) => {
+        if (this.#signal.aborted) return unanswered;
+        throw error;
+      },
+    );
   }
 
   /** In a process of its own, after `before`: what a replay does. */
@@ -134,11 +154,13 @@ export class Trial {
       related: opinion?.related ?? [],
       isUnsteady: this.#isUnsteady,
       timeout_ms,
+      signal: this.#signal,
     });
     return outcomes.own.length === 0 ? null : this.#judge(call, opinion, before, outcomes);
   }
 
   close(): void {
+    this.#signal.removeEventListener('abort', this.#leave);
     this.#shared.close();
   }
 

@@ -59,8 +59,8 @@ export async function smallestFrom(
   if (verdict.verdict === 'mismatch') {
     const failure: Failure = { call, mismatch: verdict, before: [] };
     const circumstances = { contender, oracle: session.oracle, draw, past: [], signal, which: { accepts } };
-    const campaignEnd_ms = performance.now() + shrinkTime_ms;
-    return (await investigate(failure, { ...circumstances, campaignEnd_ms })).smallest;
+    const end_ms = performance.now() + shrinkTime_ms;
+    return (await investigate(failure, { ...circumstances, end_ms })).smallest;
   }
   return smallestUnsupported({ draw, call, reason: 'reason' in verdict ? verdict.reason : '' }, accepts, {
     contender,

@@ -5,6 +5,7 @@ import { type Source, sourceOf } from '../backends/source.ts';
 import { Campaign, type CampaignResult, type Progress, type Shard } from '../campaign/campaign.ts';
 import type { Finding } from '../campaign/findings.ts';
 import { knownClasses } from '../campaign/known.ts';
+import { unlessOver } from '../campaign/over.ts';
 import { type Contender, retriedOf, type Session } from '../campaign/session.ts';
 import type { OpName } from '../core/case.ts';
 import { evidenceOf, noEvidence, programsFor } from '../night/evidence.ts';
@@ -63,6 +64,9 @@ const rememberedEvery_ms = 5000;
 /** Programs that show what was found take so much of the time at most, and one may take so long. */
 const programsShare = 0.2;
 const program_ms = 25_000;
+/** Results for the report's pictures are waited for so long, or for this share of the time: what a backend has yet to do comes before. */
+const shownLeast_ms = 1000;
+const shownShare = 0.01;
 /** Off a terminal, progress is one line in so much time. */
 const plainEvery_ms = 10_000;
 
@@ -397,10 +401,16 @@ async function reportOf(
   session: Session,
   plan: Plan,
 ): Promise<NightReport> {
+  const { budget, signal } = plan;
+  const isLimited = budget.time_ms !== null || signal.aborted;
+  const left_ms = isLimited ? Math.max(shownLeast_ms, shownShare * (budget.time_ms ?? 0)) : Number.POSITIVE_INFINITY;
+  const end_ms = performance.now() + left_ms;
   const shown: NightFinding[] = [];
   for (const finding of findings) {
     const { counterexample, knownIssue, file, times } = finding;
     const { schema: _, shrunk: _shrunk, oracle: _oracle, module: _module, program: _program, ...told } = counterexample;
+    // Of an oracle or a process that is gone there is nothing more to be had.
+    const evidence = evidenceOf(finding, contenderOf(session, finding), session).catch(() => noEvidence);
     const standing = knownIssue !== null ? 'known' : plan.saved.has(told.signature) ? 'old' : 'fresh';
     shown.push({
       ...told,
@@ -408,8 +418,7 @@ async function reportOf(
       file,
       times,
       knownIssue: knownIssue && { id: knownIssue.id, title: knownIssue.title, upstream: knownIssue.upstream },
-      // Of an oracle or a process that is gone there is nothing more to be had.
-      ...(await evidenceOf(finding, contenderOf(session, finding), session).catch(() => noEvidence)),
+      ...((await unlessOver(evidence, null, end_ms - performance.now())) ?? noEvidence),
       programs: programs.get(finding) ?? { python: null, typescript: null },
       command: plan.commandOf(finding),
     });

@@ -103,15 +103,18 @@ export class Channel {
     this.hello = hello;
   }
 
-  /** Starts the process and waits for its hello. Throws StartError. */
-  static async open(launch: Launch): Promise<Channel> {
+  /** Starts the process and waits for its hello, until nobody wants it any more. Throws StartError. */
+  static async open(launch: Launch, unwanted: AbortSignal): Promise<Channel> {
     const child = new Child(launch);
     return new Promise<Channel>((resolve, reject) => {
       const fail = (why: string, refused = false) => {
         clearTimeout(timer);
+        unwanted.removeEventListener('abort', leave);
         child.kill();
         reject(new StartError(why, refused));
       };
+      const leave = () => fail('nobody wants it any more');
+      unwanted.addEventListener('abort', leave, { once: true });
       const timer = setTimeout(
         () => fail(`said nothing within ${startTimeout_ms / 1000} s of its start`),
         startTimeout_ms,
@@ -122,6 +125,7 @@ export class Channel {
         const hello = readHello(header);
         if (typeof hello === 'string') return fail(hello);
         clearTimeout(timer);
+        unwanted.removeEventListener('abort', leave);
         const channel = new Channel(child, hello);
         child.onFrame = (frame) => channel.onReply(frame);
         child.onEnd = (end) => channel.onEnd(end);

@@ -95,6 +95,8 @@ export class Runner {
   #clock: NodeJS.Timeout | undefined;
   #timedOut = false;
   #stopped: Error | null = null;
+  /** Raised when it stops: what is being started then is not waited for. */
+  readonly #leaving = new AbortController();
   #busy: Promise<void> | null = null;
 
   constructor(launch: Launch, options: RunnerOptions) {
@@ -177,10 +179,13 @@ export class Runner {
   }
 
   async #open(): Promise<void> {
-    const channel = await Channel.open(this.launch);
+    if (this.#stopped !== null) throw this.#stopped;
+    const channel = await Channel.open(this.launch, this.#leaving.signal).catch((error) => {
+      throw this.#stopped ?? error;
+    });
     if (this.#stopped !== null) {
       channel.kill();
-      return;
+      throw this.#stopped;
     }
     this.#channel = channel;
     this.#history = [];
@@ -247,6 +252,7 @@ export class Runner {
 
   #stop(error: Error): void {
     this.#stopped ??= error;
+    this.#leaving.abort();
     clearInterval(this.#clock);
     this.#drop();
     for (const pending of this.#queue.splice(0)) pending.reject(this.#stopped);
@@ -342,16 +348,20 @@ interface Death {
 
 /**
  * Runs requests in a process of their own, which ends with them: `history` in one go, then the others one by one, so that it
- * is certain which of them the process dies of. Returns the outcomes of the others; they end early with a death or where the process
- * ends between two of them, and there are none where it dies during the history. Throws StartError.
+ * is certain which of them the process dies of. Returns the outcomes of the others; they end early with a death, where the process
+ * ends between two of them, or with the signal, and there are none where it dies during the history. Throws StartError.
  */
 export async function runFresh(
   launch: Launch,
   history: readonly Request[],
   requests: readonly Request[],
   caseTimeout_ms: number,
+  signal?: AbortSignal,
 ): Promise<Outcome[]> {
   const runner = new Runner(launch, { caseTimeout_ms, maxDeaths: 1, isolate: false });
+  const leave = () => runner.close();
+  if (signal?.aborted) leave();
+  signal?.addEventListener('abort', leave, { once: true });
   const outcomes: Outcome[] = [];
   try {
     await runner.start();
@@ -368,6 +378,7 @@ export async function runFresh(
     if (error instanceof Benched) return outcomes;
     throw error;
   } finally {
+    signal?.removeEventListener('abort', leave);
     runner.close();
   }
 }
