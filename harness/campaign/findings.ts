@@ -12,6 +12,7 @@ import {
   type Failing,
   hangsOnValues,
   isOfPlainIntegers,
+  isSuspect,
   type Known,
   type Likeness,
   likenessOf,
@@ -302,7 +303,9 @@ export class Findings {
       past: past().map((request: Request) => request.case),
       signal: this.#over.signal,
       end_ms: end_ms + overtime_ms,
-      which: { explanations: (candidate) => explanations(candidate, this.#lockedBy(lock)) },
+      which: isRepeatable(mismatch.kind)
+        ? { explanations: (candidate) => explanations(candidate, this.#lockedBy(lock)) }
+        : { accepts: (candidate) => !isSuspect(candidate, this.#lockedBy(lock)) },
     });
     const { smallest } = investigated;
     const isQuick = isRepeatable(smallest.mismatch.kind) && smallest.before.length === 0 && !investigated.isCutOff;

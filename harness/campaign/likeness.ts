@@ -251,11 +251,21 @@ function explains({ features }: Known, own: Mismatch, ways: readonly (readonly C
   return wrong.every((some) => some.length > 0) && !(features.length === 0 && isElsewhere(own, wrong.flat()));
 }
 
+/** The known bugs that a valid call has all of, whatever its values. */
+function suspectsOf<K extends Known>({ operator, spec, refusal }: Call, known: readonly K[]): K[] {
+  if (refusal !== null) return [];
+  const plain = known.filter((one) => !hangsOnValues(one));
+  return candidatesOf(['refuses', ...operator.features(spec)], plain);
+}
+
+/** Whether a search for another bug has to leave a call alone, where it would cost too much to see why it fails. */
+export function isSuspect(call: Call, known: readonly Known[]): boolean {
+  return suspectsOf(call, known).length > 0;
+}
+
 /** How a search for another bug sees what it has to leave alone: by known bugs that do not hang on values. */
 export function explanations(call: Call, known: readonly Known[]): Explanation[] {
-  if (call.refusal !== null) return [];
-  const plain = known.filter((one) => !hangsOnValues(one));
-  return candidatesOf(['refuses', ...call.operator.features(call.spec)], plain).map((one) => {
+  return suspectsOf(call, known).map((one) => {
     const ways = bare(call, one);
     return { calls: ways.flat(), explains: (own, resultOf) => explains(one, own, ways, resultOf) };
   });

@@ -60,6 +60,7 @@ export async function outcomesAlone(
 
 /** Which candidates count as the same failure, beyond those that fail with its lock. */
 export interface Which {
+  /** Others are not even run. */
   accepts?(call: Call): boolean;
   /** Known bugs: where one of them explains a candidate, it is a case of that. */
   explanations?(call: Call): readonly Explanation[];
@@ -112,6 +113,7 @@ export class Trial {
     return Promise.all(
       candidates.map(async (candidate) => {
         const call = prepare(candidate);
+        if (!this.#accepts(call)) return null;
         const failure = await this.#inShared(call);
         if (failure === null) return null;
         const others = this.#explanations(call);
@@ -147,6 +149,7 @@ export class Trial {
   /** In a process of its own, after `before`: what a replay does. */
   async alone(candidate: Case, before: readonly Case[], timeout_ms = this.#timeout_ms): Promise<Failure | null> {
     const call = prepare(candidate);
+    if (!this.#accepts(call)) return null;
     const opinion = this.#isUnsteady ? null : this.#oracle.consult(call);
     const request = requestFor(call, this.#contender);
     if ('kind' in request) return this.#judge(call, opinion, before, { own: [request], related: [] });
@@ -171,7 +174,6 @@ export class Trial {
     before: readonly Case[],
     { own, related }: Outcomes,
   ): Promise<Failure | null> {
-    if (!this.#accepts(call)) return null;
     if (opinion === null) {
       const mismatch = unsteadiness(own);
       return mismatch === null ? null : { call, mismatch, before };

@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { distInfos, forgetBroken } from './distributions.mjs';
+import { StepFailure } from './error.mjs';
 import { root, sitePackages, userPython, venvPython } from './project.mjs';
 import { makeVenv, problemOfVenv } from './python.mjs';
 import { defineStep, fingerprintOf } from './step.mjs';
@@ -46,7 +47,10 @@ export const torch = defineStep({
   problem: () => problemOfWheel(torchWheel),
   acceptsByHand: false,
   present: `${torchWheel.version} in .venv`,
-  run: (context) => install(context, requirementsOf('numpy', 'torch')),
+  async run(context) {
+    await install(context, requirementsOf('numpy', 'torch'), ['--no-compile']);
+    await compileImported(context, 'torch');
+  },
 });
 
 export const tensorflow = defineStep({
@@ -86,7 +90,8 @@ function framework(name, title) {
     async run(context) {
       // With CONVDIFF_PYTHON nothing is installed into the user's Python.
       if (problemOfVenv() !== null) await makeVenv(context);
-      await install(context, requirementsOf(name));
+      await install(context, requirementsOf(name), ['--no-compile']);
+      await compileImported(context, name);
     },
   });
 }
@@ -113,12 +118,28 @@ function versionOf(project) {
 /**
  * @param {import('./step.mjs').StepContext} context
  * @param {readonly string[]} wanted
+ * @param {readonly string[]} [more] of pip's options
  */
-async function install({ command, repair }, wanted) {
+async function install({ command, repair }, wanted, more = []) {
   const packages = sitePackages();
   if (repair && packages !== null) forgetBroken(packages.folder);
-  const options = ['--progress-bar', 'off', '--constraint', constraints];
+  const options = ['--progress-bar', 'off', '--constraint', constraints, ...more];
   await command(venvPython(), ['-m', 'pip', 'install', ...options, ...wanted], { cwd: root });
+}
+
+/**
+ * Has Python compile what it imports, and not all that was installed, most of which nobody needs: that would take most of the time. It is
+ * done now, since each start would do it again where Python is told to write nothing.
+ *
+ * @param {import('./step.mjs').StepContext} context
+ * @param {string} module
+ */
+async function compileImported({ command }, module) {
+  const env = { ...process.env, PYTHONDONTWRITEBYTECODE: '' };
+  // What can't be imported is told of by who needs it.
+  await command(venvPython(), ['-c', `import ${module}`], { cwd: root, env }).catch((error) => {
+    if (!(error instanceof StepFailure)) throw error;
+  });
 }
 
 /**
