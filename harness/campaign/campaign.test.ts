@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { root } from '../../scripts/setup.mjs';
 import { type Case, caseSchema, type OpName } from '../core/case.ts';
+import { elementCount } from '../core/tensor.ts';
 import type { KnownIssue } from '../store/knownIssues.ts';
 import { Store } from '../store/store.ts';
 import { Campaign, type CampaignOptions, type CampaignResult, type Judged, type Shard } from './campaign.ts';
@@ -107,6 +108,16 @@ describe.each(bugs)('a backend that %s', (name, kind, runs, elements, history, o
     }
   });
 
+  if (kind === 'crash') {
+    it('is shrunk to zeros, since none of these dies of its values', () => {
+      for (const { counterexample } of found.result.findings) {
+        for (const { shape, data } of Object.values(counterexample.case.inputs)) {
+          expect(data).toEqual({ kind: 'inline', values: new Array(elementCount(shape)).fill(0) });
+        }
+      }
+    });
+  }
+
   it('is saved once a signature, shrunk, and nothing else is left in the store', () => {
     const signatures = found.result.findings.map(({ counterexample }) => counterexample.signature);
     const saved = found.store.list().map(({ counterexample }) => counterexample);
@@ -147,7 +158,7 @@ describe('a campaign', () => {
     const { mark } = (await import(join(fixtures, 'late-once.mjs'))) as { mark(pid: number): string };
     const backends = [join(fixtures, 'late-once.mjs')];
     rmSync(mark(process.pid), { force: true });
-    const session = await Session.open({ backends, caseTimeout_ms: 3000, cwd: root, oracle: 'reference' });
+    const session = await Session.open({ backends, caseTimeout_ms: 2000, cwd: root, oracle: 'reference' });
     const store = new Store(join(folder, 'late-once'));
     store.checkWritable();
     let wrong = 0;

@@ -97,7 +97,7 @@ describe('of two bugs in one operator', () => {
     ['pad', 'before for both ends', 'value ignored', ['unequal ends', 'value+pad in front']],
     ['conv1d', 'kernel flipped', 'kernels of 1 take no stride', ['kernel', 'pointwise+stride']],
   ])('%s: %s, and %s: both are found, and nothing else', async (op, one, other, needs) => {
-    expect(needsOf(await hunt(op, [one, other], 512))).toEqual(needs);
+    expect(needsOf(await hunt(op, [one, other], 384))).toEqual(needs);
   });
 });
 
@@ -116,7 +116,7 @@ describe('of one bug', () => {
     ['conv1d', 'it refuses where a group has several outputs', 'refuses+outputs a group'],
     ['conv2d', 'the first bias for all channels', 'outputs+bias'],
   ])('%s: %s: there is one finding', async (op, name, needs) => {
-    expect(needsOf(await hunt(op, [name], 1024))).toEqual([needs]);
+    expect(needsOf(await hunt(op, [name], 768))).toEqual([needs]);
   });
 });
 

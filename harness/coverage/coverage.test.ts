@@ -35,7 +35,7 @@ describe.each(operators.map((operator) => [operator.name, operator] as const))('
   });
 
   test('constraints hold for whatever is drawn', () => {
-    for (const draw of drawsOf(op, 99, 20_000)) {
+    for (const draw of drawsOf(op, 99, 10_000)) {
       if (draw.twist !== null) continue;
       const broken = brokenBy(model.constraints, classesOf(model, draw));
       expect(broken === null ? null : { why: broken.why, spec: draw.spec }).toBeNull();
