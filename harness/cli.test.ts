@@ -18,6 +18,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { pythonPath, root } from '../scripts/setup.mjs';
+import { inTurns } from './testing.ts';
 
 /*
  * The command as it is typed: real processes, the real oracle, real backends. What is promised to those who call it from
@@ -110,20 +111,12 @@ async function ended(child: ReturnType<typeof start>): Promise<Ran> {
   return { exit: exitCode, out: stdout, err: stderr, seconds: durationMs / 1000 };
 }
 
-let free = 2;
-const waiting: (() => void)[] = [];
+/** However many tests are under way: there may be no more than two cores. */
+const twoAtATime = inTurns(2);
 
-/** Runs the command. Two at a time, however many tests are under way: there may be no more than two cores. */
+/** Runs the command. */
 async function convdiff(args: readonly string[], options: Options = {}): Promise<Ran> {
-  if (free === 0) await new Promise<void>((go) => waiting.push(go));
-  else free -= 1;
-  try {
-    return await ended(start(args, options));
-  } finally {
-    const next = waiting.shift();
-    if (next === undefined) free += 1;
-    else next();
-  }
+  return twoAtATime(() => ended(start(args, options)));
 }
 
 // ------------------------------------------------------------------------------------------------------------- jsonl, letters

@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { root } from '../../scripts/setup.mjs';
 import type { OpName } from '../core/case.ts';
 import { Store } from '../store/store.ts';
+import { inTurns } from '../testing.ts';
 import { Campaign, type Judged } from './campaign.ts';
 import type { Finding } from './findings.ts';
 import { Session } from './session.ts';
@@ -18,8 +19,15 @@ interface Hunt {
   judged: readonly Judged[];
 }
 
+/** More of them at a time, and shrinking would be cut off by its time limit. */
+const twoAtATime = inTurns(2);
+
 /** A campaign against our own definition, of a backend that holds these mutants. */
-async function hunt(op: OpName, names: readonly string[], runs: number): Promise<Hunt> {
+function hunt(op: OpName, names: readonly string[], runs: number): Promise<Hunt> {
+  return twoAtATime(() => hunted(op, names, runs));
+}
+
+async function hunted(op: OpName, names: readonly string[], runs: number): Promise<Hunt> {
   const here = mkdtempSync(join(folder, 'hunt-'));
   const module = join(here, 'holding.mjs');
   const holding = pathToFileURL(join(root, 'dist/scripts/bench/mutants/holding.js')).href;
@@ -56,7 +64,7 @@ async function hunt(op: OpName, names: readonly string[], runs: number): Promise
 const needsOf = ({ findings }: Hunt) =>
   findings.map(({ counterexample }) => counterexample.signature.split('/').at(-1)!).sort();
 
-describe('of two bugs in one operator', () => {
+describe.concurrent('of two bugs in one operator', () => {
   test.each<[OpName, string, string, string[]]>([
     ['conv1d', 'dilation ignored', 'the last tap left out of kernels of 5 and more', ['kernel > 2', 'kernel+dilation']],
     [
@@ -101,7 +109,7 @@ describe('of two bugs in one operator', () => {
   });
 });
 
-describe('of one bug', () => {
+describe.concurrent('of one bug', () => {
   test.each<[OpName, string, string]>([
     // A stride or a dilation is there because an output_padding needs one.
     [
@@ -120,7 +128,7 @@ describe('of one bug', () => {
   });
 });
 
-describe('a failure', () => {
+describe.concurrent('a failure', () => {
   test('is counted as a case of what it is a case of', async () => {
     const { findings, judged } = await hunt('conv1d', ['bias forgotten', 'dilation ignored'], 768);
     const failed = judged.filter(({ results }) => results[0]!.verdict.verdict === 'mismatch');
