@@ -8,6 +8,7 @@ import { shownHere } from '../backends/here.ts';
 import { type Contender, Session } from '../campaign/session.ts';
 import { type Case, caseSchema, type InputName, type JsonNumber, type OpName, type Params } from '../core/case.ts';
 import { readKnownIssues } from '../store/knownIssues.ts';
+import { inTurns } from '../testing.ts';
 import { find, type Subject } from './find.ts';
 import type { Finding } from './finding.ts';
 import { type Language, languages, programsOf } from './programs.ts';
@@ -206,10 +207,11 @@ beforeAll(async () => {
   const modules = [...new Set(bugs.map(([name]) => join(root, `harness/campaign/fixtures/${name}.mjs`)))];
   const builtIn = [...new Set([...known.map(({ backend }) => backend), 'tfjs-cpu-native'])];
   session = await Session.open({ backends: [...builtIn, ...modules], caseTimeout_ms, cwd: root });
-  for (const { name, subject, backend } of all) {
-    const finding = await find(subject, contenderNamed(backend), session.oracle);
-    findings.set(name, finding);
-  }
+  const twoAtATime = inTurns(2);
+  const found = all.map(({ subject, backend }) =>
+    twoAtATime(() => find(subject, contenderNamed(backend), session.oracle)),
+  );
+  for (const [i, finding] of (await Promise.all(found)).entries()) findings.set(all[i]!.name, finding);
   await runPython([...findings.values()].filter((finding) => typeof finding !== 'string'));
 }, 240_000);
 afterAll(async () => {
