@@ -158,7 +158,7 @@ describe('a campaign', () => {
     const { mark } = (await import(join(fixtures, 'late-once.mjs'))) as { mark(pid: number): string };
     const backends = [join(fixtures, 'late-once.mjs')];
     rmSync(mark(process.pid), { force: true });
-    const session = await Session.open({ backends, caseTimeout_ms: 2000, cwd: root, oracle: 'reference' });
+    const session = await Session.open({ backends, caseTimeout_ms: 3000, cwd: root, oracle: 'reference' });
     const store = new Store(join(folder, 'late-once'));
     store.checkWritable();
     let wrong = 0;

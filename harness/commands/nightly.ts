@@ -5,10 +5,9 @@ import { type Source, sourceOf } from '../backends/source.ts';
 import { Campaign, type CampaignResult, type Progress, type Shard } from '../campaign/campaign.ts';
 import type { Finding } from '../campaign/findings.ts';
 import { knownClasses } from '../campaign/known.ts';
-import { unlessOver } from '../campaign/over.ts';
 import { type Contender, retriedOf, type Session } from '../campaign/session.ts';
 import type { OpName } from '../core/case.ts';
-import { evidenceOf, noEvidence, programsFor } from '../night/evidence.ts';
+import { evidenceOf, programsFor } from '../night/evidence.ts';
 import { CaseLines, putAway, putAwayOthers, writeReport } from '../night/folder.ts';
 import {
   historyName,
@@ -409,8 +408,6 @@ async function reportOf(
   for (const finding of findings) {
     const { counterexample, knownIssue, file, times } = finding;
     const { schema: _, shrunk: _shrunk, oracle: _oracle, module: _module, program: _program, ...told } = counterexample;
-    // Of an oracle or a process that is gone there is nothing more to be had.
-    const evidence = evidenceOf(finding, contenderOf(session, finding), session).catch(() => noEvidence);
     const standing = knownIssue !== null ? 'known' : plan.saved.has(told.signature) ? 'old' : 'fresh';
     shown.push({
       ...told,
@@ -418,7 +415,7 @@ async function reportOf(
       file,
       times,
       knownIssue: knownIssue && { id: knownIssue.id, title: knownIssue.title, upstream: knownIssue.upstream },
-      ...((await unlessOver(evidence, null, end_ms - performance.now())) ?? noEvidence),
+      ...(await evidenceOf(finding, contenderOf(session, finding), session, end_ms - performance.now())),
       programs: programs.get(finding) ?? { python: null, typescript: null },
       command: plan.commandOf(finding),
     });

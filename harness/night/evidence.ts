@@ -1,4 +1,5 @@
 import type { Finding } from '../campaign/findings.ts';
+import { unlessOver } from '../campaign/over.ts';
 import type { Contender, Session } from '../campaign/session.ts';
 import { toJsonNumber } from '../core/json.ts';
 import { elementCount, type Tensor } from '../core/tensor.ts';
@@ -17,14 +18,23 @@ function shownOf(tensor: Tensor): Shown | null {
   return { shape: tensor.shape, dtype: tensor.dtype, values: [...tensor.data].map(toJsonNumber) };
 }
 
-export const noEvidence = { want: null, got: null, culprit: null };
+type Evidence = Pick<NightFinding, 'want' | 'got' | 'culprit'>;
 
-/** What was wanted and what came, where a picture can be made of it: the case runs once more. */
+const noEvidence: Evidence = { want: null, got: null, culprit: null };
+
+/** What was wanted and what came, where a picture can be made of it and it comes in time: the case runs once more. */
 export async function evidenceOf(
-  { failure }: Finding,
+  finding: Finding,
   contender: Contender,
   session: Session,
-): Promise<Pick<NightFinding, 'want' | 'got' | 'culprit'>> {
+  left_ms: number,
+): Promise<Evidence> {
+  // Of an oracle or a process that is gone there is nothing more to be had.
+  const seen = seenAgain(finding, contender, session).catch(() => noEvidence);
+  return (await unlessOver(seen, null, left_ms)) ?? noEvidence;
+}
+
+async function seenAgain({ failure }: Finding, contender: Contender, session: Session): Promise<Evidence> {
   const { call, mismatch, before } = failure;
   const isResult = mismatch.kind === 'value' || mismatch.kind === 'shape' || mismatch.kind === 'dtype';
   if (!isResult || before.length > 0 || contender.runner.benched) return noEvidence;

@@ -107,9 +107,12 @@ export class Channel {
   static async open(launch: Launch, unwanted: AbortSignal): Promise<Channel> {
     const child = new Child(launch);
     return new Promise<Channel>((resolve, reject) => {
-      const fail = (why: string, refused = false) => {
+      const settled = () => {
         clearTimeout(timer);
         unwanted.removeEventListener('abort', leave);
+      };
+      const fail = (why: string, refused = false) => {
+        settled();
         child.kill();
         reject(new StartError(why, refused));
       };
@@ -124,8 +127,7 @@ export class Channel {
         if (header.type === 'failed') return fail(String(header.reason), true);
         const hello = readHello(header);
         if (typeof hello === 'string') return fail(hello);
-        clearTimeout(timer);
-        unwanted.removeEventListener('abort', leave);
+        settled();
         const channel = new Channel(child, hello);
         child.onFrame = (frame) => channel.onReply(frame);
         child.onEnd = (end) => channel.onEnd(end);

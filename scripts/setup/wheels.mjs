@@ -47,10 +47,7 @@ export const torch = defineStep({
   problem: () => problemOfWheel(torchWheel),
   acceptsByHand: false,
   present: `${torchWheel.version} in .venv`,
-  async run(context) {
-    await install(context, requirementsOf('numpy', 'torch'), ['--no-compile']);
-    await compileImported(context, 'torch');
-  },
+  run: (context) => installImported(context, requirementsOf('numpy', 'torch'), 'torch'),
 });
 
 export const tensorflow = defineStep({
@@ -90,8 +87,7 @@ function framework(name, title) {
     async run(context) {
       // With CONVDIFF_PYTHON nothing is installed into the user's Python.
       if (problemOfVenv() !== null) await makeVenv(context);
-      await install(context, requirementsOf(name), ['--no-compile']);
-      await compileImported(context, name);
+      await installImported(context, requirementsOf(name), name);
     },
   });
 }
@@ -128,16 +124,18 @@ async function install({ command, repair }, wanted, more = []) {
 }
 
 /**
- * Has Python compile what it imports, and not all that was installed, most of which nobody needs: that would take most of the time. It is
+ * Installs, and has Python compile what a module imports, not all, most of which nobody needs: that would take most of the time. It is
  * done now, since each start would do it again where Python is told to write nothing.
  *
  * @param {import('./step.mjs').StepContext} context
+ * @param {readonly string[]} wanted
  * @param {string} module
  */
-async function compileImported({ command }, module) {
+async function installImported(context, wanted, module) {
+  await install(context, wanted, ['--no-compile']);
   const env = { ...process.env, PYTHONDONTWRITEBYTECODE: '' };
   // What can't be imported is told of by who needs it.
-  await command(venvPython(), ['-c', `import ${module}`], { cwd: root, env }).catch((error) => {
+  await context.command(venvPython(), ['-c', `import ${module}`], { cwd: root, env }).catch((error) => {
     if (!(error instanceof StepFailure)) throw error;
   });
 }
