@@ -163,6 +163,11 @@ const ungrouped = (layer: RawLayer): RawLayer => ({
   outChannels: layer.groups * layer.outChannels,
 });
 
+/** Whether from one of its groups as many channels come out as go in: from all of them they do not. */
+function isSquare({ groups, inChannels, outChannels }: RawLayer): boolean {
+  return groups > 1 && inChannels > 1 && inChannels === outChannels;
+}
+
 /** By the name of a feature, a layer without it, and otherwise as it is. */
 const without: Readonly<Record<string, (layer: RawLayer) => RawLayer>> = {
   unbatched: (layer) => ({ ...layer, unbatched: false }),
@@ -192,17 +197,29 @@ const without: Readonly<Record<string, (layer: RawLayer) => RawLayer>> = {
 export const moreToSee = 3;
 
 /**
- * The layer without features, as far as they can be taken away. A dilation that stays keeps what it shows in: a kernel, or an
- * output_padding that is only allowed by it.
+ * The layer without features, as far as they can be taken away. A dilation that stays keeps what it shows in: on its own axes, or, since a
+ * mistake may put it on another one, on all of them.
  */
-export function withoutFeatures(layer: RawLayer, features: readonly string[]): RawLayer {
+export function withoutFeatures(layer: RawLayer, features: readonly string[]): RawLayer[] {
+  const layers = features.includes('groups') && isSquare(layer) ? [layer, { ...layer, groups: 1 }] : [layer];
+  return layers.flatMap((one) => withoutMost(one, features));
+}
+
+function withoutMost(layer: RawLayer, features: readonly string[]): RawLayer[] {
   const less = features.reduce((left, feature) => without[feature]?.(left) ?? left, layer);
-  const axes = less.axes.map((axis, i) => {
+  if (less.axes.every(({ dilation }) => dilation === 1)) return [less];
+  const asItWas = (axis: RawAxis, i: number) => {
     const { kernel, outputPadding } = layer.axes[i]!;
-    const isMoot = axis.dilation > 1 && axis.kernel === 1 && axis.outputPadding < axis.stride;
-    return isMoot ? { ...axis, kernel, outputPadding } : axis;
-  });
-  return { ...less, axes };
+    return { ...axis, kernel, outputPadding };
+  };
+  const isMoot = ({ dilation, kernel, outputPadding, stride }: RawAxis) =>
+    dilation > 1 && kernel === 1 && outputPadding < stride;
+  const onItsAxes = less.axes.map((axis, i) => (isMoot(axis) ? asItWas(axis, i) : axis));
+  const onAll = less.axes.map(asItWas);
+  const isMore = onAll.some(
+    ({ kernel, outputPadding }, i) => kernel !== onItsAxes[i]!.kernel || outputPadding !== onItsAxes[i]!.outputPadding,
+  );
+  return (isMore ? [onItsAxes, onAll] : [onItsAxes]).map((axes) => ({ ...less, axes }));
 }
 
 /** Stride for dilation and dilation for stride, where there is an output_padding. */
@@ -211,14 +228,41 @@ const exchanged = (layer: RawLayer): RawLayer =>
     ? onAxes(({ stride, dilation }) => ({ stride: dilation, dilation: stride }))(layer)
     : layer;
 
+/** With all that any axis has on each of them. */
+const even = (layer: RawLayer): RawLayer => {
+  const most = (name: keyof RawAxis) => Math.max(...layer.axes.map((axis) => axis[name]));
+  const [kernel, stride, dilation] = [most('kernel'), most('stride'), most('dilation')];
+  const [padding, outputPadding] = [most('padding'), most('outputPadding')];
+  return onAxes(() => ({ kernel, stride, dilation, padding, outputPadding }))(layer);
+};
+
 /** With a kernel that shows the dilation instead of an output_padding that is only allowed by it. */
 const dilating = onAxes(({ kernel, dilation, outputPadding }) =>
   dilation > 1 ? { kernel: Math.max(2, kernel), outputPadding: 0 } : { outputPadding },
 );
 
+/** The other way round: with the largest output_padding that the dilation allows, and the stride does not. */
+const byOutputPadding = onAxes(({ stride, dilation }) => {
+  const larger = Math.max(dilation, stride + 1);
+  return dilation > 1 ? { kernel: 1, outputPadding: larger - 1, dilation: larger } : { kernel: 1 };
+});
+
+/** Where there is something beside the input's own elements: it may show through a kernel, beside a bias, or by what is cropped. */
+const ifBeside =
+  (change: (layer: RawLayer) => RawLayer) =>
+  (layer: RawLayer): RawLayer =>
+    layer.axes.some(({ padding, outputPadding }) => padding > 0 || outputPadding > 0) ? change(layer) : layer;
+
+const throughKernel = ifBeside((layer) => ({
+  ...onAxes(({ kernel }) => ({ kernel: Math.max(3, kernel) }))(layer),
+  bias: false,
+}));
+const besideBias = ifBeside((layer) => ({ ...layer, bias: true }));
+const pointwise = onAxes(() => ({ kernel: 1 }));
+
 /** By the name of a feature that a layer may have by chance, other ways that it may have instead. */
 const otherwise: Readonly<Record<string, readonly ((layer: RawLayer) => RawLayer)[]>> = {
-  groups: [ungrouped],
+  groups: [ungrouped, (layer) => (isSquare(layer) ? { ...layer, groups: 1 } : layer)],
   'outputs a group': [
     // Not depthwise, which is a thing of its own.
     ({ groups, inChannels, outChannels, ...layer }) => ({
@@ -252,7 +296,7 @@ const otherwise: Readonly<Record<string, readonly ((layer: RawLayer) => RawLayer
     onAxes(({ kernel, padding }) => ({ kernel: Math.max(kernel, 1 + padding) })),
     onPadded(() => ({ kernel: 3, padding: 2 })),
   ],
-  'padding > half': [onAxes(({ kernel, padding }) => ({ kernel: Math.max(kernel, 2 * padding) }))],
+  'padding > half': [onAxes(({ kernel, padding }) => ({ kernel: Math.max(kernel, 2 * padding + 1) }))],
   output_padding: [dilating],
   'output_padding ≥ stride': [
     dilating,
@@ -262,26 +306,27 @@ const otherwise: Readonly<Record<string, readonly ((layer: RawLayer) => RawLayer
   ],
   // The other way round. Both need a dilation that is larger than the stride.
   kernel: [
-    onAxes(({ stride, dilation }) =>
-      dilation > 1 ? { kernel: 1, outputPadding: stride, dilation: Math.max(dilation, stride + 1) } : { kernel: 1 },
-    ),
+    byOutputPadding,
+    (layer) => byOutputPadding({ ...layer, axes: [...layer.axes].reverse() }),
+    (layer) => besideBias(pointwise(layer)),
   ],
+  bias: [
+    throughKernel,
+    // What is added at the end of a result shows where it is cropped.
+    (layer) =>
+      throughKernel(onAxes(({ padding, outputPadding }) => ({ padding: Math.max(padding, outputPadding) }))(layer)),
+  ],
+  padding: [(layer) => besideBias(unpadded(layer))],
   // An output_padding needs one of them.
   stride: [exchanged],
   'stride > 2': [exchanged],
   dilation: [exchanged],
   'dilation > 2': [exchanged],
-  'unlike axes': [
-    (layer) => {
-      const most = (name: keyof RawAxis) => Math.max(...layer.axes.map((axis) => axis[name]));
-      const [kernel, stride, dilation] = [most('kernel'), most('stride'), most('dilation')];
-      const [padding, outputPadding] = [most('padding'), most('outputPadding')];
-      return onAxes(() => ({ kernel, stride, dilation, padding, outputPadding }))(layer);
-    },
-  ],
+  'unlike axes': [even],
 };
 
-/** What a layer may be in the place of one with a feature that it may have by chance. */
+/** What a layer may be in the place of one with a feature that it may have by chance; also on all axes, where a bug of unlike axes is not beside. */
 export function otherLayers(layer: RawLayer, feature: string): RawLayer[] {
-  return (otherwise[feature] ?? []).map((change) => change(layer));
+  const others = (otherwise[feature] ?? []).map((change) => change(layer));
+  return [...others, ...others.map(even)];
 }

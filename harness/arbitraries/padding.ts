@@ -117,7 +117,7 @@ export const rawConstantPadding: fc.Arbitrary<RawPadding> = shrinksLike(
   anyPadding(['constant'], fc.integer({ min: 0, max: 2 }), {}, {}),
 );
 
-const elementModes: readonly PadMode[] = ['reflect', 'replicate', 'circular'];
+export const elementModes: readonly PadMode[] = ['reflect', 'replicate', 'circular'];
 
 /** Padding with the input's own elements: one to three axes, with channels and perhaps a batch in front. */
 export const rawModePadding: fc.Arbitrary<RawPadding> = shrinksLike(

@@ -103,6 +103,13 @@ describe.concurrent('of two bugs in one operator', () => {
     ],
     // The smallest case of the first, [0, 1] with a value, fails without its unequal ends by the second.
     ['pad', 'before for both ends', 'value ignored', ['unequal ends', 'value+pad in front']],
+    // A crop that is forgotten moves all elements: that is no sign that what is added behind goes wrong where it crops in front.
+    [
+      'pad',
+      'the last element of what is added left to zero',
+      'negative pads in front taken for 0',
+      ['crop in front', 'pad behind'],
+    ],
     ['conv1d', 'kernel flipped', 'kernels of 1 take no stride', ['kernel', 'pointwise+stride']],
   ])('%s: %s, and %s: both are found, and nothing else', async (op, one, other, needs) => {
     expect(needsOf(await hunt(op, [one, other], 384))).toEqual(needs);
@@ -123,6 +130,15 @@ describe.concurrent('of one bug', () => {
     ['conv2d', 'all is 0 where the kernel is odd', 'kernel > 2'],
     ['conv1d', 'it refuses where a group has several outputs', 'refuses+outputs a group'],
     ['conv2d', 'the first bias for all channels', 'outputs+bias'],
+    // Whether it shows hangs on what a stride leaves over.
+    ['conv2d', 'output size rounded up', 'stride+remainder'],
+    // Where there are as many channels as elements, its shape is right and its values are wrong.
+    ['conv1d', 'gives (N, …, C) back', 'plain'],
+    ['conv1d', 'padding once, not at both ends', 'padding'],
+    ['conv_transpose2d', 'output_padding of the last axis for all', 'unlike axes+output_padding'],
+    ['conv_transpose2d', 'dilations of the last two axes exchanged', 'dilation+unlike axes'],
+    ['conv_transpose2d', 'the weight as of a convolution: (out, in / groups, …)', 'outputs a group+channels'],
+    ['pad', 'value taken for a byte', 'value large+pad'],
   ])('%s: %s: there is one finding', async (op, name, needs) => {
     expect(needsOf(await hunt(op, [name], 768))).toEqual([needs]);
   });

@@ -17,6 +17,7 @@ import {
   type Likeness,
   likenessOf,
   neededFeatures,
+  withOtherSizes,
   withPlainIntegers,
 } from './likeness.ts';
 import { unlessOver } from './over.ts';
@@ -155,9 +156,11 @@ export class Findings {
       ? { drawn: subject, mismatch: found }
       : await this.#valid(subject, found, contender, lock);
     const failing = { call: drawn.call, mismatch };
-    const { known, behind } = this.#isLeaving()
+    const likeness = this.#isLeaving()
       ? { known: closest(failing, contender.name, this.#lockedBy(lock)), behind: null }
       : await this.#likeness(failing, drawn, contender, lock);
+    const misshapen = likeness.known === null ? await this.#misshapen(failing, contender) : null;
+    const { known, behind } = misshapen === null ? likeness : { known: misshapen, behind: null };
     if (known !== null) this.#forgive(contender, mismatch.kind, known.knownIssue);
     if (known !== null && behind === null) return known;
     if (behind !== null) this.#again = null;
@@ -249,6 +252,19 @@ export class Findings {
     return likeness;
   }
 
+  /** The known bug that gives results another shape, where this one has the right shape by chance: with other sizes it has not. */
+  async #misshapen({ call, mismatch }: Failing, contender: Contender): Promise<Finding | null> {
+    if (mismatch.kind !== 'value' || call.refusal !== null || this.#isLeaving()) return null;
+    const lock = lockOf(call, contender.name, { ...mismatch, kind: 'shape' });
+    if (this.#lockedBy(lock).length === 0) return null;
+    const calls = withOtherSizes(call);
+    for (const [i, wrong] of (await this.#run(calls, contender, lock)).entries()) {
+      if (wrong === null) continue;
+      return closest({ call: calls[i]!, mismatch: wrong }, contender.name, this.#lockedBy(lock));
+    }
+    return null;
+  }
+
   /** What calls come to; null where one does not fail with this lock, or it is too late to see it. */
   async #run(calls: readonly Call[], contender: Contender, lock: string): Promise<(Mismatch | null)[]> {
     const living = this.#living(contender);
@@ -309,16 +325,24 @@ export class Findings {
     });
     const { smallest } = investigated;
     const isQuick = isRepeatable(smallest.mismatch.kind) && smallest.before.length === 0 && !investigated.isCutOff;
+    if (isQuick && drawn.draw?.twist === null) {
+      // A smaller case may be one of what is known, where the drawn one was not.
+      const { known, behind } = await this.#likeness(smallest, drawn, contender, lock);
+      if (known !== null && behind === null) {
+        store.remove(unshrunk);
+        return known;
+      }
+    }
     const failingAnew = async (calls: readonly Call[], known: readonly Known[]) => {
       const asked = calls.map((one) => ({ one, others: explanations(one, known) }));
       const all = asked.flatMap(({ one, others }) => [one, ...others.flatMap((other) => other.calls)]);
       const results = await this.#run(all, contender, lock);
       const resultOf = (one: Call) => results[all.indexOf(one)] ?? null;
-      const found = asked.find(({ one, others }) => {
+      return asked.flatMap(({ one, others }) => {
         const own = resultOf(one);
-        return own !== null && !others.some((other) => other.explains(own, resultOf));
+        const isKnown = own === null || others.some((other) => other.explains(own, resultOf));
+        return isKnown ? [] : [{ call: one, mismatch: own }];
       });
-      return found?.one ?? null;
     };
     const seen = isQuick
       ? {

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { type Case, caseSchema } from '../core/case.ts';
 import { type Call, prepare } from '../operators/call.ts';
-import { explanations, isOfPlainIntegers, type Known, likenessOf, neededFeatures } from './likeness.ts';
-import type { Mismatch } from './signature.ts';
+import { withoutLacks } from '../semantics/semantics.ts';
+import { explanations, type Failing, isOfPlainIntegers, type Known, likenessOf, neededFeatures } from './likeness.ts';
+import { type Mismatch, telling } from './signature.ts';
 
 const testCase: Case = {
   schema: caseSchema,
@@ -60,6 +61,11 @@ test('of two bugs that explain a case it is none without which just as much is w
   expect(known).toBe(ofDilation);
 });
 
+/** Those of some calls that are wrong. */
+function failing(isWrong: (call: Call) => boolean, mismatch = wrongIn(1)) {
+  return async (some: readonly Call[]): Promise<Failing[]> => some.filter(isWrong).map((call) => ({ call, mismatch }));
+}
+
 describe('what a smallest case needs', () => {
   const layer = (groups: number, outputs: number): Call =>
     prepare({
@@ -77,10 +83,66 @@ describe('what a smallest case needs', () => {
     ['groups', layer(2, 2)],
     ['several outputs of one group', layer(1, 2)],
   ])('is several outputs, where it has them by %s and a bug is of them all', async (_, call) => {
-    for (const sort of [[], ['refuses'], ['wanted NaN', 'got finite']]) {
-      const failingAnew = async (some: readonly Call[]) => some.find((one) => outputsOf(one) > 1) ?? null;
+    const ofNaN = { ...wrongIn(1), culprit: { ...wrongIn(1).culprit!, want: Number.NaN } };
+    for (const [sort, mismatch] of [
+      [[], wrongIn(1)],
+      [['refuses'], wrongIn(1)],
+      [['wanted NaN', 'got finite'], ofNaN],
+    ] as const) {
+      const failingAnew = failing((one) => outputsOf(one) > 1, mismatch);
       const needed = await neededFeatures(call, [...sort, ...call.operator.features(call.spec)], [], failingAnew);
       expect(needed).toEqual([...sort, 'outputs']);
+    }
+  });
+
+  test('is no sort of wrong values, where it can do without that value and is wrong in another way then', async () => {
+    const call = prepare({
+      schema: caseSchema,
+      op: 'pad',
+      params: { pad: [1, 0], mode: 'constant', value: 'Infinity' },
+      inputs: { input: { dtype: 'float32', shape: [1], data: { kind: 'inline', values: [1] } } },
+    });
+    const features = ['wanted infinite', 'got finite', ...call.operator.features(call.spec)];
+    const isLarge = ({ operator, spec }: Call) => operator.features(spec).includes('value large');
+    const needed = await neededFeatures(call, features, [], failing(isLarge));
+    expect(telling(needed)).toEqual(['value large']);
+  });
+});
+
+describe('padding that is wrong shows through a kernel as well as beside a bias', () => {
+  /** A convolution of 5 elements with padding 1. */
+  const layer = (kernel: number, hasBias: boolean): Call => {
+    const { input, weight } = testCase.inputs;
+    const inputs = {
+      input: { ...input, shape: [1, 1, 5] },
+      weight: { ...weight!, shape: [1, 1, kernel] },
+      ...(hasBias ? { bias: { ...weight!, shape: [1] } } : {}),
+    };
+    return prepare({ ...testCase, params: { padding: 1 }, inputs });
+  };
+  const has = ({ operator, spec }: Call, ...wanted: string[]) =>
+    wanted.every((one) => operator.features(spec).includes(one));
+  const needed = (call: Call, isWrong: (call: Call) => boolean) =>
+    neededFeatures(call, call.operator.features(call.spec), [], failing(isWrong));
+  const isPaddedWrong = (call: Call) => has(call, 'padding') && (has(call, 'kernel') || has(call, 'bias'));
+
+  test.each([
+    ['a kernel', layer(2, false)],
+    ['a bias', layer(1, true)],
+  ])('and needs neither, where it shows by %s', async (_, call) => {
+    expect(withoutLacks(await needed(call, isPaddedWrong))).toEqual(['padding']);
+  });
+
+  test('but needs the kernel where beside a bias another bug shows, that has no need of padding', async () => {
+    const isWrong = (call: Call) => has(call, 'padding', 'kernel') || has(call, 'bias');
+    expect(withoutLacks(await needed(layer(2, false), isWrong))).toEqual(['kernel', 'padding']);
+  });
+
+  test('so that either is a case of it', async () => {
+    const known: Known = { features: ['padding'] };
+    const run = async (calls: readonly Call[]) => calls.map((one) => (isPaddedWrong(one) ? wrongIn(1) : null));
+    for (const call of [layer(3, false), layer(1, true)]) {
+      expect(await likenessOf({ call, mismatch: wrongIn(1) }, 'mine', [known], run)).toEqual({ known, behind: null });
     }
   });
 });
@@ -93,8 +155,7 @@ test('a case of large numbers is looked at with more of them', async () => {
     inputs: { input: { dtype: 'int32', shape: [], data: { kind: 'inline', values: [2 ** 24 + 1] } } },
   });
   // Wrong are those that no float32 holds.
-  const failingAnew = async (some: readonly Call[]) =>
-    some.find(({ tensors }) => tensors.input.data.some((value) => Math.fround(value) !== value)) ?? null;
+  const failingAnew = failing(({ tensors }) => tensors.input.data.some((value) => Math.fround(value) !== value));
   const needed = await neededFeatures(call, call.operator.features(call.spec), [], failingAnew);
   expect(needed).toEqual(['int32']);
   expect([isOfPlainIntegers(call), isOfPlainIntegers(prepare(testCase))]).toEqual([false, true]);

@@ -5,7 +5,7 @@ import { type Call, prepare } from '../operators/call.ts';
 import type { Operator } from '../operators/operator.ts';
 import { isLack, type Spec, withoutLacks } from '../semantics/semantics.ts';
 import { spelledOut } from './plan.ts';
-import { featuresOf, isMoreThan, isOfValues, type Mismatch, telling } from './signature.ts';
+import { featuresOf, isMoreThan, isOfValues, type Mismatch, sortOf, telling } from './signature.ts';
 
 /*
  * What a failure is a case of, by a few more runs. That a case has all that a known bug needs does not say that the bug is why it
@@ -20,44 +20,74 @@ export interface Failing {
 }
 
 /**
- * The features that a smallest case needs: all, but those that it has because it is small. `failingAnew`: the first of some calls that fails
- * in the same way for another reason than some bugs that are known, or null.
+ * The features that a smallest case needs: all, but those that it has because it is small. `failingAnew`: those of some calls that fail in
+ * the same way for another reason than some bugs that are known.
  */
 export async function neededFeatures(
   call: Call,
   features: readonly string[],
   known: readonly Known[],
-  failingAnew: (some: readonly Call[], others: readonly Known[]) => Promise<Call | null>,
+  failingAnew: (some: readonly Call[], others: readonly Known[]) => Promise<Failing[]>,
 ): Promise<string[]> {
   if (call.refusal !== null) return [...features];
   const { operator, spec } = call;
-  const needed = [...features];
+  let needed = [...features];
   /** A layer that fails still, without each of the things in turn that the case does not need. */
   let left = spec;
+  let own: Failing[] | null = null;
   for (const feature of operator.features(spec)) {
     const others = without(spec, feature);
-    const failing = await failingOf(others, isLack(feature) ? hiding() : known);
-    if (failing === null || (isExchanged(feature) && !(await isLikewise(others)))) continue;
+    const isLike = isOfEnds(feature) ? await alikeness() : () => true;
+    const failing = await failingOf(others, isLack(feature) ? hiding() : known, isLike);
+    if (failing === null || (isReplaced(feature, features) && !(await isLikewise(feature, others.flat())))) continue;
     if (!isLack(feature)) {
       // Each of two bugs in one case fails without what the other needs; without both needs neither does.
-      if (left === spec) left = failing.spec;
+      if (left === spec) left = failing.call.spec;
       else if (operator.features(left).includes(feature)) {
         const still = await failingOf(without(left, feature), known);
         if (still === null) continue;
-        left = still.spec;
+        left = still.call.spec;
       }
     }
-    needed.splice(needed.indexOf(feature), 1);
+    // Nor does it need that its values are wrong in the way that they were.
+    const sort = sortOf(failing.call, failing.mismatch);
+    needed = needed.filter((one) => one !== feature && (!isOfValues(one) || sort.includes(one)));
   }
   return needed;
 
-  function without(from: Spec, feature: string): Spec[] {
-    return operator.otherwise(from, feature).filter((other) => !operator.features(other).includes(feature));
+  function without(from: Spec, feature: string): Spec[][] {
+    const lists = operator.otherwise(from, feature);
+    return lists.map((specs) => specs.filter((other) => !operator.features(other).includes(feature)));
   }
 
-  async function failingOf(specs: readonly Spec[], others: readonly Known[]): Promise<Call | null> {
-    const calls = specs.flatMap((other) => withLayer(call, other, false));
-    return calls.length === 0 ? null : failingAnew(calls, others);
+  /** A layer of these lists that fails, where in each of them one does. */
+  async function failingOf(
+    lists: readonly (readonly Spec[])[],
+    others: readonly Known[],
+    isLike: (failing: Failing) => boolean = () => true,
+  ): Promise<Failing | null> {
+    let failing: Failing | null = null;
+    for (const specs of lists) {
+      const calls = specs.flatMap((other) => withLayer(call, other, false));
+      const found = calls.length === 0 ? [] : await failingAnew(calls, others);
+      const first = found.find(isLike);
+      if (first === undefined) return null;
+      failing ??= first;
+    }
+    return failing;
+  }
+
+  /** Whether a failure with crops for pads, or pads for crops, is like those of this layer, in results of any size. */
+  async function alikeness(): Promise<(failing: Failing) => boolean> {
+    own ??= await failingAnew(
+      operator.without(spec, []).flatMap((one) => withLayer(call, one, false)),
+      [],
+    );
+    const all = own;
+    const signs = (one: Spec) => operator.features(one).filter((feature) => feature === 'pad' || feature === 'crop');
+    const had = signs(spec).join();
+    return ({ call: other, mismatch: its }) =>
+      signs(other.spec).join() === had || all.some(({ mismatch }) => areAlike(mismatch, its));
   }
 
   /**
@@ -69,18 +99,22 @@ export async function neededFeatures(
     return known.filter(({ features }) => features.length > 0 && !features.some((one) => had.includes(one)));
   }
 
-  /** Whether other layers fail by this bug: without something else that it needs, not one of them does. */
-  async function isLikewise(others: readonly Spec[]): Promise<boolean> {
-    const had = operator.features(spec).filter((one) => one !== 'outputs' && !isExchanged(one));
+  /** Whether layers with something else in the place of a feature fail by this bug: without what it needs beside, not one of them does. */
+  async function isLikewise(replaced: string, others: readonly Spec[]): Promise<boolean> {
+    const isSame = (one: string) =>
+      one === replaced || (isExchanged(replaced) && (one === 'outputs' || isExchanged(one)));
+    const had = operator.features(spec).filter((one) => !isSame(one));
     const rest = withoutLacks(telling(needed.filter((one) => had.includes(one))));
+    const isKept = (other: Spec) => !isExchanged(replaced) || operator.features(other).includes('outputs');
     const less = rest
       .map((feature) => {
-        const specs = others.flatMap((other) => operator.without(other, [feature]));
+        const all = had.filter((one) => one === feature || isMoreThan(feature, one));
+        const specs = others.flatMap((other) => operator.without(other, all));
         return specs.filter((other) => !operator.features(other).includes(feature));
       })
-      .filter((specs) => specs.length > 0 && specs.every((other) => operator.features(other).includes('outputs')));
+      .filter((specs) => specs.length > 0 && specs.every(isKept));
     for (const specs of less) {
-      if ((await failingOf(specs, [])) === null) return true;
+      if ((await failingOf([specs], known)) === null) return true;
     }
     return less.length === 0;
   }
@@ -89,6 +123,24 @@ export async function neededFeatures(
 /** Whether a feature is one of two ways to have several output channels: bugs of either are common, and may be beside each other. */
 function isExchanged(feature: string): boolean {
   return feature === 'groups' || feature === 'outputs a group';
+}
+
+/** Whether a feature is of an end of an axis: a bug may be of pads and crops alike, and there are bugs of either. */
+function isOfEnds(feature: string): boolean {
+  return /^(pad|crop)( |$)/.test(feature);
+}
+
+/** What shows that something beside the input's own elements is wrong. */
+const showings = ['kernel', 'bias', 'padding'];
+
+/** Whether there is something beside them. */
+function isBeside(features: readonly string[]): boolean {
+  return features.some((one) => /^(output_)?padding/.test(one));
+}
+
+/** Whether something else in the place of a feature may show the same bug, or another one that is common. */
+function isReplaced(feature: string, features: readonly string[]): boolean {
+  return isExchanged(feature) || (isBeside(features) && showings.includes(feature));
 }
 
 /** Whether the first has fewer features that say what it has. */
@@ -125,6 +177,11 @@ function isElsewhere(own: Mismatch, others: readonly Mismatch[]): boolean {
 
 /** Shares of wrong elements that differ by no more may be by one bug: with other data, and in results of other sizes. */
 const alikeShare = 0.2;
+
+/** Whether as many elements are wrong in two results, and at the same ends of their axes. */
+function areAlike(one: Mismatch, other: Mismatch): boolean {
+  return shareApart(one, [other]) === 0 && !isElsewhere(one, [other]) && !isElsewhere(other, [one]);
+}
 
 /** So far apart they are where a bug that has no part in it is gone. */
 const sameShare = 0.02;
@@ -184,6 +241,14 @@ function withLayer({ operator, case: testCase }: Call, spec: Spec, isPlain: bool
   });
 }
 
+/** The call with results of other sizes, on plain integers. */
+export function withOtherSizes(call: Call): Call[] {
+  const { operator, spec } = call;
+  const own = operator.outputShape(spec);
+  const specs = operator.without(spec, []).filter((other) => !sameShape(operator.outputShape(other), own));
+  return specs.flatMap((other) => withLayer(call, other, true));
+}
+
 /** Whether a case has small integers only, as most data are that are drawn. */
 export function isOfPlainIntegers({ case: { inputs } }: Call): boolean {
   return Object.values(inputs).every((tensor) => valuesOf(tensor) === 'lattice');
@@ -220,16 +285,29 @@ function bare(call: Call, known: Known): Call[][] {
   const isMore = (feature: string) => known.features.some((one) => isMoreThan(feature, one));
   const isNeeded = (feature: string) => known.features.includes(feature);
   const rest = operator.features(spec).filter((feature) => !isNeeded(feature) && !isMore(feature));
-  const specs = operator.without(spec, rest);
-  const [first] = specs;
+  const shown = isBeside(known.features) ? showings.filter((one) => rest.includes(one)) : [];
+  const specs = [
+    ...operator.without(spec, rest),
+    ...shown.flatMap((kept) =>
+      operator.without(
+        spec,
+        rest.filter((one) => one !== kept && !isMoreThan(one, kept)),
+      ),
+    ),
+  ];
+  const hasNeeded = (one: Spec) => known.features.every((feature) => operator.features(one).includes(feature));
+  const first = specs.find(hasNeeded) ?? specs[0];
   const own = first === undefined ? [] : operator.features(first);
   const others = own
     .filter((feature) => withoutLacks(known.features).some((one) => isMoreThan(feature, one)) && !isNeeded(feature))
     .map((feature) =>
-      operator.otherwise(first!, feature).filter((other) => {
-        const its = operator.features(other);
-        return !its.includes(feature) && own.filter(isNeeded).every((one) => its.includes(one));
-      }),
+      operator
+        .otherwise(first!, feature)
+        .flat()
+        .filter((other) => {
+          const its = operator.features(other);
+          return !its.includes(feature) && own.filter(isNeeded).every((one) => its.includes(one));
+        }),
     );
   const calls = (some: readonly Spec[]) => some.flatMap((one) => withLayer(call, one, !hangsOnValues(known)));
   return [specs, ...others.filter((some) => some.length > 0)].map(calls);
@@ -271,16 +349,20 @@ export function explanations(call: Call, known: readonly Known[]): Explanation[]
   });
 }
 
-/** The call without one thing that a bug needs, for each of them; where that is how large something is, also without it at all. */
+/** The call without one thing that a bug needs, for each of them. */
 function less(call: Call, known: Known): Call[][] {
   const { features } = known;
   const isPlain = !hangsOnValues(known);
   const { operator, spec: own } = call;
   const lacks = (spec: Spec, feature: string) => !operator.features(spec).includes(feature);
   const others = features
-    .flatMap((feature) => {
-      const ways = [operator.without(own, [feature]), operator.otherwise(own, feature)];
-      return ways.map((specs) => specs.filter((spec) => lacks(spec, feature)));
+    .map((feature) => {
+      const specs = operator.without(own, [feature]).filter((spec) => lacks(spec, feature));
+      if (specs.length > 0) return specs;
+      return operator
+        .otherwise(own, feature)
+        .flat()
+        .filter((spec) => lacks(spec, feature));
     })
     .filter((specs) => specs.length > 0)
     .map((specs) => specs.flatMap((spec) => withLayer(call, spec, isPlain)));

@@ -145,7 +145,7 @@ function plainerSpecs(operator: Operator, spec: Spec, isDear: boolean): Spec[] {
     ...allButOne,
     ...one,
     ...most,
-    ...features.flatMap((feature) => operator.otherwise(spec, feature)),
+    ...features.flatMap((feature) => operator.otherwise(spec, feature).flat()),
   ];
 }
 

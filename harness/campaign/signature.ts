@@ -20,7 +20,7 @@ function leastNormal({ spec }: Call): number {
 const slight = 2 ** -20;
 
 /** What sort of failure it is, beyond its kind: one that is of another sort is another bug. */
-function sortOf(call: Call, mismatch: Mismatch): string[] {
+export function sortOf(call: Call, mismatch: Mismatch): string[] {
   if (mismatch.kind === 'acceptance') return [call.refusal === null ? 'refuses' : `takes: ${call.refusal.rule}`];
   const { culprit } = mismatch;
   if (culprit === null) return [];
@@ -63,6 +63,7 @@ export function featuresOf(call: Call, backend: string, mismatch: Mismatch): str
 const chains = [
   ['padding', 'padding > half', 'padding ≥ kernel', 'padding > reach'],
   ['constant', 'value'],
+  ['value', 'value large', 'value infinite'],
   ['outputs', 'groups', 'groups > 2'],
 ];
 

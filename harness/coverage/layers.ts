@@ -1,5 +1,6 @@
 import { valuesKinds } from '../core/case.ts';
 import type { Operator } from '../operators/operator.ts';
+import { windowsOf } from '../semantics/convolution.ts';
 import type { Spec } from '../semantics/semantics.ts';
 import {
   axisValues,
@@ -94,11 +95,6 @@ function outputPaddingClass({ outputPadding, stride }: Axis): '0' | '< stride' |
   return outputPadding < stride ? '< stride' : '≥ stride';
 }
 
-/** Whether the last window of a convolution ends before the padded input does. */
-function leavesRemainder(axis: Axis): boolean {
-  return (axis.input + 2 * axis.padding - reach(axis) - 1) % axis.stride !== 0;
-}
-
 function groupsClass(groups: number, inChannels: number, outChannels: number) {
   if (groups === 1) return 'one';
   if (inChannels > groups) return 'some';
@@ -166,7 +162,7 @@ function convolutionModel(operator: Operator, axes: number): Model {
     dimensions: [
       ...sharedDimensions(operator, axes),
       padding(axes, paddingNames),
-      either('remainder', 'some', 'none', (spec) => axesOf(spec, axes).some(leavesRemainder)),
+      either('remainder', 'some', 'none', (spec) => windowsOf(spec, axes).some(({ remainder }) => remainder > 0)),
     ],
     constraints: [
       ...sharedConstraints,

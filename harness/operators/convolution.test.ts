@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FrameworkOracle } from '../campaign/framework.ts';
 import { caseOf } from '../campaign/plan.ts';
 import { mapInputs, type Params } from '../core/case.ts';
-import type { Spec } from '../semantics/semantics.ts';
+import { refusalOf, type Spec } from '../semantics/semantics.ts';
 import { prepare } from './call.ts';
 import { convolution } from './convolution.ts';
 import { lift } from './fixtures/lift.ts';
@@ -111,6 +111,44 @@ test.each(dimensions)(
     }
   },
 );
+
+describe('what is left over beyond the last window', () => {
+  const operator = convolution(2);
+  const specs = [1, 2, 3].flatMap((seed) => fc.sample(operator.arbitrary, { seed, numRuns: 100 }));
+  const hasRemainder = (spec: Spec) => operator.features(spec).includes('remainder');
+  const [some, none] = [specs.filter(hasRemainder), specs.filter((spec) => !hasRemainder(spec))];
+
+  test('is a feature where an output size is rounded', () => {
+    const layer = (size: number, stride: number): Spec => ({
+      params: { ...operator.defaults, stride: [1, stride] },
+      shapes: { input: [1, 1, 1, size], weight: [1, 1, 1, 2] },
+      dtypes: { input: 'float32', weight: 'float32' },
+    });
+    expect([layer(4, 2), layer(5, 2), layer(5, 3), layer(6, 1)].map(hasRemainder)).toEqual([false, true, false, false]);
+    expect(Math.min(some.length, none.length)).toBeGreaterThan(30);
+  });
+
+  test('can be taken away, with all else as it is', () => {
+    const rest = (spec: Spec) => operator.features(spec).filter((one) => one !== 'remainder');
+    for (const spec of some) {
+      for (const other of [...operator.without(spec, ['remainder']), ...operator.otherwise(spec, 'remainder').flat()]) {
+        expect({ spec, other, refusal: refusalOf(operator.rules, other) }).toEqual({ spec, other, refusal: null });
+        expect({ spec, other, features: operator.features(other) }).toEqual({ spec, other, features: rest(spec) });
+      }
+    }
+  });
+
+  test('stays where something else is taken away, and is not there where it was not', () => {
+    for (const spec of some) {
+      const others = operator.without(spec, ['bias', 'padding', 'kernel', 'dilation']);
+      expect({ spec, some: others.some(hasRemainder) }).toEqual({ spec, some: true });
+    }
+    for (const spec of none) {
+      const [giving, , larger] = operator.without(spec, ['bias', 'padding', 'kernel', 'dilation']);
+      expect({ spec, some: [giving, larger].map((one) => hasRemainder(one!)) }).toEqual({ spec, some: [false, false] });
+    }
+  });
+});
 
 describe('among a thousand draws there are', () => {
   const specs = Array.from({ length: 10 }, (_, seed) => fc.sample(operator.arbitrary, { seed, numRuns: 100 })).flat();

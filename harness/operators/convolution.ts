@@ -11,9 +11,9 @@ import {
   withoutFeatures,
 } from '../arbitraries/layer.ts';
 import type { Params } from '../core/case.ts';
-import { convolutionPadding, convolutionSemantics } from '../semantics/convolution.ts';
+import { convolutionPadding, convolutionSemantics, windowsOf } from '../semantics/convolution.ts';
 import type { Spec } from '../semantics/semantics.ts';
-import { axisValues, batchOf, groupsOf, isUnbatched, kernelOf, reach, spatialOf } from '../semantics/window.ts';
+import { axisValues, batchOf, groupsOf, isUnbatched, kernelOf, span, spatialOf } from '../semantics/window.ts';
 import { type ForwardOperator, twistsOf } from './operator.ts';
 import { integer, intOrList } from './params.ts';
 
@@ -44,7 +44,7 @@ function toSpec(raw: RawLayer): Spec {
 
 /** The shortest input that the window fits into once it is padded. */
 function shortest(window: { kernel: number; dilation: number }, width: { before: number; after: number }): number {
-  return Math.max(1, reach(window) + 1 - width.before - width.after);
+  return Math.max(1, span(window) - width.before - width.after);
 }
 
 function fromSpec(spec: Spec, axes: number): RawLayer {
@@ -85,20 +85,31 @@ function widthsOf({ axes, paddingMode }: RawLayer): { before: number; after: num
   );
 }
 
-/** The layer on an input of these sizes, or longer where it takes that. */
-function taking(raw: RawLayer, sizes: readonly number[]): RawLayer {
+/** The layer on inputs of at least these lengths. */
+function ofLengths(raw: RawLayer, lengths: readonly number[]): RawLayer {
   const widths = widthsOf(raw);
-  const axes = raw.axes.map((axis, i) => ({ ...axis, extra: Math.max(0, sizes[i]! - shortest(axis, widths[i]!)) }));
+  const axes = raw.axes.map((axis, i) => ({ ...axis, extra: Math.max(0, lengths[i]! - shortest(axis, widths[i]!)) }));
   return { ...raw, axes };
 }
 
-/** The layer on an input that is as long as it takes for a result of these sizes. */
-function giving(raw: RawLayer, sizes: readonly number[]): RawLayer {
+/** The layer on an input that is as long as it takes for a result of these sizes, with so much left over as far as a stride can leave. */
+function giving(raw: RawLayer, sizes: readonly number[], remainders: readonly number[]): RawLayer {
+  const widths = widthsOf(raw);
+  const lengths = raw.axes.map((axis, i) => {
+    const { before, after } = widths[i]!;
+    const left = Math.min(remainders[i]!, axis.stride - 1);
+    return (sizes[i]! - 1) * axis.stride + span(axis) - before - after + left;
+  });
+  return ofLengths(raw, lengths);
+}
+
+/** The layer on an input that its windows fit exactly: shorter by what is left over, or longer where it must not be shorter. */
+function fitting(raw: RawLayer): RawLayer {
   const widths = widthsOf(raw);
   const axes = raw.axes.map((axis, i) => {
     const { before, after } = widths[i]!;
-    const length = (sizes[i]! - 1) * axis.stride + reach(axis) + 1 - before - after;
-    return { ...axis, extra: Math.max(0, length - shortest(axis, widths[i]!)) };
+    const left = (shortest(axis, widths[i]!) + axis.extra + before + after - span(axis)) % axis.stride;
+    return { ...axis, extra: axis.extra - left + (axis.extra < left ? axis.stride : 0) };
   });
   return { ...raw, axes };
 }
@@ -108,11 +119,20 @@ export function convolution(axes: 1 | 2 | 3): ForwardOperator {
   const plainest = toSpec(plainestLayer(axes));
   const semantics = convolutionSemantics(axes);
   const layer = rawLayer(axes, ['explicit', 'explicit', 'explicit', 'same', 'valid']);
-  /** The layer with a result as large as that of a spec, with an input as large, and with a result somewhat larger. */
-  const alike = (spec: Spec, layer: RawLayer): Spec[] => {
+  /**
+   * The layer with a result as large as that of a spec, with an input as large, and with a result somewhat larger; with as much of it
+   * left over, or nothing.
+   */
+  const alike = (spec: Spec, layer: RawLayer, isFitting: boolean): Spec[] => {
     const sizes = semantics.outputShape(spec).slice(-axes);
     const larger = sizes.map((size) => size + moreToSee);
-    return [giving(layer, sizes), taking(layer, spatialOf(spec, axes)), giving(layer, larger)].map(toSpec);
+    const remainders = windowsOf(spec, axes).map(({ remainder }) => remainder);
+    const layers = [
+      giving(layer, sizes, remainders),
+      ofLengths(layer, spatialOf(spec, axes)),
+      giving(layer, larger, remainders),
+    ];
+    return (isFitting ? layers.map(fitting) : layers).map(toSpec);
   };
   return {
     ...semantics,
@@ -129,8 +149,15 @@ export function convolution(axes: 1 | 2 | 3): ForwardOperator {
     }) as z.ZodType<Params>,
     arbitrary: layer.map(toSpec, (spec) => fromSpec(spec as Spec, axes)),
     plainest,
-    without: (spec, features) => alike(spec, withoutFeatures(fromSpec(spec, axes), features)),
-    otherwise: (spec, feature) => otherLayers(fromSpec(spec, axes), feature).flatMap((layer) => alike(spec, layer)),
+    without: (spec, features) =>
+      withoutFeatures(fromSpec(spec, axes), features).flatMap((layer) =>
+        alike(spec, layer, features.includes('remainder')),
+      ),
+    otherwise: (spec, feature) => [
+      feature === 'remainder'
+        ? alike(spec, fromSpec(spec, axes), true)
+        : otherLayers(fromSpec(spec, axes), feature).flatMap((layer) => alike(spec, layer, false)),
+    ],
     twists: twistsOf(semantics.rules, semantics.oddities, plainest),
   };
 }

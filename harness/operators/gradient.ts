@@ -34,7 +34,8 @@ export function gradient(of: ForwardOperator, by: OperandName): Operator {
       const kept = by === 'bias' ? features.filter((feature) => feature !== 'bias') : features;
       return of.without(forwardOf(spec), kept).map((plainer) => withGradOutput(of, plainer));
     },
-    otherwise: (spec, feature) => of.otherwise(forwardOf(spec), feature).map((other) => withGradOutput(of, other)),
+    otherwise: (spec, feature) =>
+      of.otherwise(forwardOf(spec), feature).map((others) => others.map((other) => withGradOutput(of, other))),
     plainest,
     twists: twistsOf(semantics.rules, semantics.oddities, plainest),
   };

@@ -16,9 +16,9 @@ export interface Operator extends Semantics {
   without(spec: Spec, features: readonly string[]): Spec[];
   /**
    * The call without a feature that it may have by chance, since it has to have something like it: padding beyond a kernel that is 1,
-   * at one end of an axis and not at the other. In each way that there is, if any.
+   * at one end of an axis and not at the other. What fails does not need the feature where in each of these lists some call fails, too.
    */
-  otherwise(spec: Spec, feature: string): Spec[];
+  otherwise(spec: Spec, feature: string): Spec[][];
   /** The smallest call of it. */
   plainest: Spec;
   /** A named way to break or bend a valid spec, of `twists`. */

@@ -200,6 +200,40 @@ test('a value may be any that JSON lacks', async () => {
   }
 });
 
+test.each<[unknown, string[]]>([
+  [0, []],
+  [1, ['value']],
+  ['NaN', ['value', 'value NaN']],
+  ['-0', ['value', 'value −0']],
+  [0.5, ['value', 'value fraction']],
+  [256, ['value', 'value large']],
+  ['-Infinity', ['value', 'value large', 'value infinite']],
+])('a value of %s has the features %j, and can be had without each but the first', (value, features) => {
+  const spec = specOf({ pad: [1, 1], value } as Params, [2]);
+  const isOfValue = (one: string) => one.startsWith('value');
+  const its = (one: Spec) => operator.features(one).filter(isOfValue);
+  expect(its(spec)).toEqual(features);
+  for (const feature of features.slice(1)) {
+    const others = [...operator.without(spec, [feature]), ...operator.otherwise(spec, feature).flat()];
+    expect(others.every((other) => its(other).includes('value') && !its(other).includes(feature))).toBe(true);
+  }
+});
+
+test('a call can do without its value where it can in each of the other modes', () => {
+  const lists = operator.otherwise(specOf({ pad: [1, 1], value: 1 }, [2]), 'value');
+  expect(lists.map((specs) => [...new Set(specs.map(({ params }) => params.mode))])).toEqual([
+    ['reflect', 'constant'],
+    ['replicate', 'constant'],
+    ['circular', 'constant'],
+  ]);
+});
+
+test('a crop is a pad elsewhere with a value that shows', () => {
+  const others = operator.otherwise(specOf({ pad: [-1, 0], value: 0 }, [3]), 'crop in front').flat();
+  const showing = others.filter(({ params }) => String(params.pad) === '0,1').map(({ params }) => params.value);
+  expect(new Set(showing)).toEqual(new Set([1]));
+});
+
 test('without pads and crops, a call keeps those that it has: it needs one of them', () => {
   const spec: Spec = {
     params: { pad: [0, 0, -1, 2], mode: 'constant', value: 1 },

@@ -219,19 +219,55 @@ describe('a call without features', () => {
     const plain = operator.without(specOf({ dilation: 2 }), ['kernel', 'kernel > 2', 'dilation']);
     expect(plain.every((one) => one.shapes.weight!.at(-1) === 1)).toBe(true);
   });
+
+  test('keeps the kernel of another axis as well: a mistake may put the dilation there', () => {
+    const operator = transposedConvolution(2);
+    const shapes = { input: [1, 1, 3, 3], weight: [1, 1, 2, 3] };
+    const spec: Spec = { ...operator.plainest, params: { ...operator.plainest.params, dilation: [2, 1] }, shapes };
+    const kernels = operator.without(spec, ['kernel', 'kernel > 2']).map((one) => one.shapes.weight!.slice(2).join());
+    expect(new Set(kernels)).toEqual(new Set(['2,1', '2,3']));
+  });
+
+  test('has one group, with as many outputs in all, or with as many as go in where that was so in each', () => {
+    const weights = (shape: number[]) =>
+      operator
+        .without(specOf({ groups: 2 }, { input: [1, 4, 5], weight: shape }), ['groups'])
+        .map((one) => one.shapes.weight!);
+    expect(new Set(weights([4, 2, 1]).map(String))).toEqual(new Set(['2,4,1', '2,2,1']));
+    expect(new Set(weights([4, 3, 1]).map(String))).toEqual(new Set(['2,6,1']));
+  });
+});
+
+test('without a bias, an output_padding shows through a kernel, where the end of the result is cropped', () => {
+  const spec = specOf({ stride: 2, output_padding: 1 }, { weight: [2, 2, 1], bias: [2] });
+  const others = operator.otherwise(spec, 'bias').flat();
+  expect(others.every((one) => one.shapes.bias === undefined && one.shapes.weight!.at(-1)! > 1)).toBe(true);
+  expect(new Set(others.map(({ params }) => params.padding))).toEqual(new Set([0, 1]));
+  // With nothing beside the input there is nothing that could show.
+  const plain = specOf({}, { bias: [2] });
+  expect(
+    operator
+      .otherwise(plain, 'bias')
+      .flat()
+      .every((one) => one.shapes.bias !== undefined),
+  ).toBe(true);
 });
 
 test('may be otherwise than pointwise with a result as large', () => {
   const spec = specOf({}, { weight: [2, 2, 1] });
   expect(operator.features(spec)).toContain('pointwise');
-  const others = operator.otherwise(spec, 'pointwise').filter(({ params }) => params.padding === 1);
+  const others = operator
+    .otherwise(spec, 'pointwise')
+    .flat()
+    .filter(({ params }) => params.padding === 1);
   expect(others.map((one) => operator.outputShape(one))).toContainEqual(operator.outputShape(spec));
 });
 
 test('may have an output_padding by dilation on all axes, where it has a stride on all of them', () => {
   const operator = transposedConvolution(2);
   const params = { ...operator.plainest.params, stride: 2, output_padding: [0, 1] };
-  const others = operator.otherwise({ ...operator.plainest, params }, 'stride');
-  expect(others.length).toBeGreaterThan(0);
-  for (const other of others) expect(other.params).toMatchObject({ stride: 1, dilation: 2, output_padding: [0, 1] });
+  const others = operator.otherwise({ ...operator.plainest, params }, 'stride').flat();
+  for (const other of others) expect(other.params).toMatchObject({ stride: 1, dilation: 2 });
+  // And with all axes alike, where no bug of unlike axes is beside.
+  expect(new Set(others.map(({ params }) => String(params.output_padding)))).toEqual(new Set(['0,1', '1']));
 });

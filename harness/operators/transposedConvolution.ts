@@ -119,8 +119,8 @@ export function transposedConvolution(axes: 1 | 2 | 3): ForwardOperator {
     }) as z.ZodType<Params>,
     arbitrary: rawLayer(axes, ['explicit']).map(toSpec, (spec) => fromSpec(spec as Spec, axes)),
     plainest,
-    without: (spec, features) => alike(spec, withoutFeatures(fromSpec(spec, axes), features)),
-    otherwise: (spec, feature) => otherLayers(fromSpec(spec, axes), feature).flatMap((layer) => alike(spec, layer)),
+    without: (spec, features) => withoutFeatures(fromSpec(spec, axes), features).flatMap((layer) => alike(spec, layer)),
+    otherwise: (spec, feature) => [otherLayers(fromSpec(spec, axes), feature).flatMap((layer) => alike(spec, layer))],
     twists: twistsOf(semantics.rules, semantics.oddities, plainest),
   };
 }

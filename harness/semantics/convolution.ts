@@ -1,7 +1,7 @@
 import type { ForwardName, Inputs, Params } from '../core/case.ts';
 import { elementCount, type TensorData } from '../core/tensor.ts';
 import { forEachProduct } from './products.ts';
-import type { Differentiable, Oddity, Rule, Spec, Visit } from './semantics.ts';
+import { type Differentiable, namesOf, type Oddity, type Rule, type Spec, type Visit } from './semantics.ts';
 import {
   axisValues,
   batchOf,
@@ -16,8 +16,8 @@ import {
   oncePerSpec,
   paddingFeatures,
   perAxis,
-  reach,
   replaced,
+  span,
   spatialOf,
   tapsOf,
   type Window,
@@ -59,7 +59,12 @@ export function convolutionPadding(
   });
 }
 
-export const windowsOf = oncePerSpec((spec: Spec, axes: number): Window[] => {
+/** `remainder`: so many elements of the padded input are left beyond the last window, since another one would reach out of it. */
+export interface ConvolutionWindow extends Window {
+  remainder: number;
+}
+
+export const windowsOf = oncePerSpec((spec: Spec, axes: number): ConvolutionWindow[] => {
   const stride = axisValues(spec.params, 'stride', axes);
   const dilation = axisValues(spec.params, 'dilation', axes);
   const kernel = kernelOf(spec);
@@ -67,7 +72,8 @@ export const windowsOf = oncePerSpec((spec: Spec, axes: number): Window[] => {
   return spatialOf(spec, axes).map((input, axis) => {
     const { before, after } = padding[axis]!;
     const window = { input, kernel: kernel[axis]!, stride: stride[axis]!, dilation: dilation[axis]!, before };
-    return { ...window, output: Math.floor((input + before + after - reach(window) - 1) / window.stride) + 1 };
+    const moves = input + before + after - span(window);
+    return { ...window, output: Math.floor(moves / window.stride) + 1, remainder: moves % window.stride };
   });
 });
 
@@ -252,7 +258,7 @@ function featuresOf(spec: Spec, axes: number): string[] {
   const { padding } = spec.params;
   if (typeof padding === 'string') features.push(`padding ${padding}`);
   else features.push(...paddingFeatures(windows));
-  return features;
+  return [...features, ...namesOf({ remainder: windows.some(({ remainder }) => remainder > 0) })];
 }
 
 function products(spec: Spec, visit: Visit, axes: number): void {

@@ -413,15 +413,24 @@ export function smallest(mode: PadMode, { before, after }: Pick<PadAxis, 'before
   }
 }
 
+/** Beyond this a value is large: it fits into no byte. */
+const largestByte = 255;
+
 function features(spec: Spec): string[] {
   const axes = axesOf(spec);
   const isConstant = modeOf(spec) === 'constant';
+  const value = paddingValue(spec);
   return namesOf({
     mode: !isConstant,
     [`mode ${modeOf(spec)}`]: !isConstant,
     constant: isConstant,
     [spec.dtypes.input]: spec.dtypes.input !== 'float32',
-    value: !Object.is(paddingValue(spec), 0),
+    value: !Object.is(value, 0),
+    'value NaN': Number.isNaN(value),
+    'value −0': Object.is(value, -0),
+    'value fraction': Number.isFinite(value) && !Number.isInteger(value),
+    'value large': Math.abs(value) > largestByte,
+    'value infinite': Math.abs(value) === Number.POSITIVE_INFINITY,
     pad: axes.some(({ before, after }) => before > 0 || after > 0),
     'pad in front': axes.some(({ before }) => before > 0),
     'pad behind': axes.some(({ after }) => after > 0),

@@ -6,13 +6,17 @@ import { namesOf, type Rule, type Spec } from './semantics.ts';
  * number of spatial axes.
  */
 
-/** One spatial axis of a window, with sizes in elements; `before` is the padding, or the crop, at its beginning. */
+/**
+ * One spatial axis of a window, with sizes in elements; `before` is the padding, or the crop, at its beginning, and `outputPadding` what a
+ * transposed convolution adds at the end.
+ */
 export interface Window {
   input: number;
   kernel: number;
   stride: number;
   dilation: number;
   before: number;
+  outputPadding?: number;
   output: number;
 }
 
@@ -297,7 +301,9 @@ export function tapsOf(leading: number, channels: number, perAxis: readonly numb
 
 /** Whether two axes have the same parameters, whatever their sizes are. */
 function areAlike(one: Window, other: Window): boolean {
-  return (['kernel', 'stride', 'dilation', 'before'] as const).every((name) => one[name] === other[name]);
+  return (['kernel', 'stride', 'dilation', 'before', 'outputPadding'] as const).every(
+    (name) => one[name] === other[name],
+  );
 }
 
 /**

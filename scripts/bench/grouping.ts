@@ -19,15 +19,16 @@ import { outcomeOf } from './mutants/outcome.ts';
 
 /*
  * Whether one bug comes out as one group: a backend that holds 25 bugs, chosen at random, is given to a campaign until it has failed
- * 2,000 times. `grouping.js [--triggers] [seed…]`: one backend a seed, of realistic bugs or of made-up ones. What
- * a failure is a case of is known here, from each of the bugs alone.
+ * 2,000 times. `grouping.js [--triggers] [--op OP] [seed…]`: one backend a seed, of realistic bugs or of made-up ones; or of its bugs only
+ * those of one operator, in as many fewer failures, to look into them. What a failure is a case of is known here, from each of the bugs
+ * alone.
  *
  * Bugs are chosen such that each of them shows alone often enough: of two that mostly come together nobody could tell which it was.
  * Fails where the groups are not 25 ± 2, or where precision or recall are below 95 %.
  */
 
 const ops: readonly OpName[] = operators.map(({ name }) => name);
-const failures = 2000;
+const allFailures = 2000;
 const wantedBugs = 25;
 const slack = 2;
 const least = 0.95;
@@ -36,7 +37,12 @@ const trialBatches = 24;
 const leastAlone = 5;
 const leastAloneShare = 1 / 3;
 const traits = { strict: false, arithmetic: { flushesDenormals: false } };
-const { values, positionals } = parseArgs({ options: { triggers: { type: 'boolean' } }, allowPositionals: true });
+const { values, positionals } = parseArgs({
+  options: { triggers: { type: 'boolean' }, op: { type: 'string' } },
+  allowPositionals: true,
+});
+const only = ops.filter((op) => values.op === undefined || op === values.op);
+if (only.length === 0) throw new Error(`there is no operator "${values.op}": give one of ${ops.join(', ')}`);
 const pool = values.triggers === true ? triggers : bugs;
 const given = positionals.map(Number);
 const seeds = given.length > 0 ? given : [1, 2, 3];
@@ -108,6 +114,7 @@ interface Outcome {
 }
 
 async function hunt(seed: number, held: readonly Bug[], oracle: FrameworkOracle): Promise<Outcome> {
+  const failures = Math.ceil((allFailures * held.length) / wantedBugs);
   const folder = mkdtempSync(join(tmpdir(), 'convdiff-grouping-'));
   const module = join(folder, 'holding.mjs');
   const url = pathToFileURL(join(import.meta.dirname, 'mutants/holding.js')).href;
@@ -123,7 +130,7 @@ async function hunt(seed: number, held: readonly Bug[], oracle: FrameworkOracle)
   try {
     const result = await new Campaign({
       session,
-      ops,
+      ops: only,
       seed,
       runs: 100 * batchSize,
       time_ms: null,
@@ -210,7 +217,7 @@ const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 const oracle = await FrameworkOracle.pytorch(60_000);
 let isGood = true;
 for (const seed of seeds) {
-  const held = await choose(seed, oracle);
+  const held = (await choose(seed, oracle)).filter(({ op }) => only.includes(op));
   const outcome = await hunt(seed, held, oracle);
   const { groups, placed, meaning, seconds, cases } = outcome;
   const [pairs, meant] = [pairwise(placed), byMeaning(placed, meaning)];
