@@ -163,7 +163,7 @@ const ungrouped = (layer: RawLayer): RawLayer => ({
   outChannels: layer.groups * layer.outChannels,
 });
 
-/** Whether from one of its groups as many channels come out as go in: from all of them they do not. */
+/** Whether as many channels come out as go in, in each group: in one group with all that come out they would not. */
 function isSquare({ groups, inChannels, outChannels }: RawLayer): boolean {
   return groups > 1 && inChannels > 1 && inChannels === outChannels;
 }
@@ -207,7 +207,7 @@ export function withoutFeatures(layer: RawLayer, features: readonly string[]): R
 
 function withoutMost(layer: RawLayer, features: readonly string[]): RawLayer[] {
   const less = features.reduce((left, feature) => without[feature]?.(left) ?? left, layer);
-  if (less.axes.every(({ dilation }) => dilation === 1)) return [less];
+  if (less.axes.every(({ dilation }) => dilation <= 1)) return [less];
   const asItWas = (axis: RawAxis, i: number) => {
     const { kernel, outputPadding } = layer.axes[i]!;
     return { ...axis, kernel, outputPadding };
@@ -316,7 +316,9 @@ const otherwise: Readonly<Record<string, readonly ((layer: RawLayer) => RawLayer
     (layer) =>
       throughKernel(onAxes(({ padding, outputPadding }) => ({ padding: Math.max(padding, outputPadding) }))(layer)),
   ],
-  padding: [(layer) => besideBias(unpadded(layer))],
+  padding: [
+    (layer) => (layer.axes.some(({ outputPadding }) => outputPadding > 0) ? besideBias(unpadded(layer)) : layer),
+  ],
   // An output_padding needs one of them.
   stride: [exchanged],
   'stride > 2': [exchanged],
@@ -328,5 +330,6 @@ const otherwise: Readonly<Record<string, readonly ((layer: RawLayer) => RawLayer
 /** What a layer may be in the place of one with a feature that it may have by chance; also on all axes, where a bug of unlike axes is not beside. */
 export function otherLayers(layer: RawLayer, feature: string): RawLayer[] {
   const others = (otherwise[feature] ?? []).map((change) => change(layer));
-  return [...others, ...others.map(even)];
+  const all = [...others, ...others.map(even)];
+  return [...new Map(all.map((other) => [JSON.stringify(other), other])).values()];
 }

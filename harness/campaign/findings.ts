@@ -157,10 +157,9 @@ export class Findings {
       : await this.#valid(subject, found, contender, lock);
     const failing = { call: drawn.call, mismatch };
     const likeness = this.#isLeaving()
-      ? { known: closest(failing, contender.name, this.#lockedBy(lock)), behind: null }
+      ? this.#closest(failing, contender, lock)
       : await this.#likeness(failing, drawn, contender, lock);
-    const misshapen = likeness.known === null ? await this.#misshapen(failing, contender) : null;
-    const { known, behind } = misshapen === null ? likeness : { known: misshapen, behind: null };
+    const { known, behind } = likeness;
     if (known !== null) this.#forgive(contender, mismatch.kind, known.knownIssue);
     if (known !== null && behind === null) return known;
     if (behind !== null) this.#again = null;
@@ -233,34 +232,41 @@ export class Findings {
     return { drawn, mismatch };
   }
 
-  /** What of all that is known of its lock a failure is a case of. */
+  /** What of all that is known of its lock, or of the shape of results, a failure is a case of. */
   async #likeness(failing: Failing, { draw }: Subject, contender: Contender, lock: string): Promise<Likeness<Finding>> {
     const known = this.#lockedBy(lock);
     const { kind } = failing.mismatch;
     // A death is not worth a few more, and of what is invalid its rule says all.
     if (draw?.twist !== null || !isRepeatable(kind)) {
-      return { known: closest(failing, contender.name, known), behind: null };
+      return this.#closest(failing, contender, lock);
     }
     const spent_ms = this.#spent_ms.get(contender) ?? 0;
     const started_ms = performance.now();
     // A backend may take seconds a case.
     if (spent_ms > likenessLeast_ms + likenessShare * (started_ms - this.#started_ms)) {
-      return { known: closest(failing, contender.name, known), behind: null };
+      return this.#closest(failing, contender, lock);
     }
     const likeness = await likenessOf(failing, contender.name, known, (calls) => this.#run(calls, contender, lock));
+    const misshapen = likeness.known === null ? await this.#misshapen(failing, contender) : null;
     this.#spent_ms.set(contender, spent_ms + performance.now() - started_ms);
-    return likeness;
+    return misshapen === null ? likeness : { known: misshapen, isExplained: true, behind: null };
   }
 
-  /** The known bug that gives results another shape, where this one has the right shape by chance: with other sizes it has not. */
+  /** By features alone. */
+  #closest(failing: Failing, contender: Contender, lock: string): Likeness<Finding> {
+    return { known: closest(failing, contender.name, this.#lockedBy(lock)), isExplained: false, behind: null };
+  }
+
+  /** The known bug that gives results another shape, where this one has the right one by chance: with other sizes it has not. */
   async #misshapen({ call, mismatch }: Failing, contender: Contender): Promise<Finding | null> {
-    if (mismatch.kind !== 'value' || call.refusal !== null || this.#isLeaving()) return null;
+    if (mismatch.kind !== 'value' || call.refusal !== null) return null;
     const lock = lockOf(call, contender.name, { ...mismatch, kind: 'shape' });
     if (this.#lockedBy(lock).length === 0) return null;
     const calls = withOtherSizes(call);
     for (const [i, wrong] of (await this.#run(calls, contender, lock)).entries()) {
-      if (wrong === null) continue;
-      return closest({ call: calls[i]!, mismatch: wrong }, contender.name, this.#lockedBy(lock));
+      const known =
+        wrong === null ? null : closest({ call: calls[i]!, mismatch: wrong }, contender.name, this.#lockedBy(lock));
+      if (known !== null) return known;
     }
     return null;
   }
@@ -311,6 +317,7 @@ export class Findings {
     const raw = this.#counterexample(drawn, contender, asItStands, had(asItStands), false);
     if (isLeaving) return this.#note(contender, raw, asItStands, { features: had(asItStands), needsItsValues: false });
     onShrink(`what ${contender.name} does in ${call.case.op} (${mismatch.kind})`);
+    const isUnsaved = !store.has(raw);
     const unshrunk = store.save(raw);
     const investigated = await investigate(asItStands, {
       contender,
@@ -325,11 +332,12 @@ export class Findings {
     });
     const { smallest } = investigated;
     const isQuick = isRepeatable(smallest.mismatch.kind) && smallest.before.length === 0 && !investigated.isCutOff;
-    if (isQuick && drawn.draw?.twist === null) {
+    if (isQuick) {
       // A smaller case may be one of what is known, where the drawn one was not.
-      const { known, behind } = await this.#likeness(smallest, drawn, contender, lock);
-      if (known !== null && behind === null) {
-        store.remove(unshrunk);
+      const { known, isExplained, behind } = await this.#likeness(smallest, drawn, contender, lock);
+      if (known !== null && isExplained && behind === null) {
+        // Unless it was there before.
+        if (isUnsaved) store.remove(unshrunk);
         return known;
       }
     }

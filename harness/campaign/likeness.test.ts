@@ -2,7 +2,15 @@ import { describe, expect, test } from 'vitest';
 import { type Case, caseSchema } from '../core/case.ts';
 import { type Call, prepare } from '../operators/call.ts';
 import { withoutLacks } from '../semantics/semantics.ts';
-import { explanations, type Failing, isOfPlainIntegers, type Known, likenessOf, neededFeatures } from './likeness.ts';
+import {
+  explanations,
+  type Failing,
+  isOfPlainIntegers,
+  type Known,
+  likenessOf,
+  neededFeatures,
+  withOtherSizes,
+} from './likeness.ts';
 import { type Mismatch, telling } from './signature.ts';
 
 const testCase: Case = {
@@ -136,15 +144,51 @@ describe('padding that is wrong shows through a kernel as well as beside a bias'
   test('but needs the kernel where beside a bias another bug shows, that has no need of padding', async () => {
     const isWrong = (call: Call) => has(call, 'padding', 'kernel') || has(call, 'bias');
     expect(withoutLacks(await needed(layer(2, false), isWrong))).toEqual(['kernel', 'padding']);
+    const hasStride = ({ case: { params } }: Call) => params.stride !== 1;
+    const isWrongToo = (call: Call) => hasStride(call) && isWrong(call);
+    const strided = prepare({ ...layer(2, false).case, params: { padding: 1, stride: 2 } });
+    expect(withoutLacks(await needed(strided, isWrongToo))).toEqual(['kernel', 'stride', 'padding']);
   });
 
   test('so that either is a case of it', async () => {
     const known: Known = { features: ['padding'] };
     const run = async (calls: readonly Call[]) => calls.map((one) => (isPaddedWrong(one) ? wrongIn(1) : null));
     for (const call of [layer(3, false), layer(1, true)]) {
-      expect(await likenessOf({ call, mismatch: wrongIn(1) }, 'mine', [known], run)).toEqual({ known, behind: null });
+      expect(await likenessOf({ call, mismatch: wrongIn(1) }, 'mine', [known], run)).toEqual({
+        known,
+        isExplained: true,
+        behind: null,
+      });
     }
   });
+});
+
+test('a case of a zero with a sign is looked at with such zeros, in tensors of any size', async () => {
+  const call = prepare({
+    schema: caseSchema,
+    op: 'pad',
+    params: { pad: [], mode: 'constant', value: 0 },
+    inputs: { input: { dtype: 'float32', shape: [2], data: { kind: 'inline', values: [1, '-0'] } } },
+  });
+  const asked: Call[] = [];
+  await neededFeatures(call, call.operator.features(call.spec), [], async (some) => {
+    asked.push(...some);
+    return [];
+  });
+  const others = asked.filter(({ spec }) => spec.params.mode !== 'constant');
+  expect(others.length).toBeGreaterThan(0);
+  expect(others.some(({ tensors }) => tensors.input.data.some((value) => Object.is(value, -0)))).toBe(true);
+});
+
+test('a result of which no two axes are as long has its shape by no chance', () => {
+  const layer = (channels: number): Call => {
+    const { input, weight } = testCase.inputs;
+    const inputs = { input: { ...input, shape: [1, 1, 4] }, weight: { ...weight!, shape: [channels, 1, 2] } };
+    return prepare({ ...testCase, params: {}, inputs });
+  };
+  expect(withOtherSizes(layer(2))).toEqual([]);
+  const others = withOtherSizes(layer(3)).map(({ operator, spec }) => operator.outputShape(spec));
+  expect(new Set(others.map(String))).toEqual(new Set(['1,3,6']));
 });
 
 test('a case of large numbers is looked at with more of them', async () => {

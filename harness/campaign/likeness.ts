@@ -1,10 +1,10 @@
 import { type Case, type InputName, inputNames, type JsonNumber, type TensorSpec, type Values } from '../core/case.ts';
-import { sameShape } from '../core/tensor.ts';
+import { elementCount, sameShape } from '../core/tensor.ts';
 import type { End } from '../core/verdict.ts';
 import { type Call, prepare } from '../operators/call.ts';
 import type { Operator } from '../operators/operator.ts';
 import { isLack, type Spec, withoutLacks } from '../semantics/semantics.ts';
-import { spelledOut } from './plan.ts';
+import { maxInline, spelledOut } from './plan.ts';
 import { featuresOf, isMoreThan, isOfValues, type Mismatch, sortOf, telling } from './signature.ts';
 
 /*
@@ -38,19 +38,21 @@ export async function neededFeatures(
   for (const feature of operator.features(spec)) {
     const others = without(spec, feature);
     const isLike = isOfEnds(feature) ? await alikeness() : () => true;
-    const failing = await failingOf(others, isLack(feature) ? hiding() : known, isLike);
-    if (failing === null || (isReplaced(feature, features) && !(await isLikewise(feature, others.flat())))) continue;
+    const failures = await failingOf(others, isLack(feature) ? hiding() : known, isLike);
+    const [failing] = failures;
+    if (failing === undefined || (isReplaced(feature, features) && !(await isLikewise(feature, others.flat()))))
+      continue;
     if (!isLack(feature)) {
       // Each of two bugs in one case fails without what the other needs; without both needs neither does.
       if (left === spec) left = failing.call.spec;
       else if (operator.features(left).includes(feature)) {
-        const still = await failingOf(without(left, feature), known);
-        if (still === null) continue;
+        const [still] = await failingOf(without(left, feature), known, isLike);
+        if (still === undefined) continue;
         left = still.call.spec;
       }
     }
-    // Nor does it need that its values are wrong in the way that they were.
-    const sort = sortOf(failing.call, failing.mismatch);
+    // Nor does it need that values are wrong in a way in which none of those is.
+    const sort = failures.flatMap((one) => sortOf(one.call, one.mismatch));
     needed = needed.filter((one) => one !== feature && (!isOfValues(one) || sort.includes(one)));
   }
   return needed;
@@ -60,21 +62,20 @@ export async function neededFeatures(
     return lists.map((specs) => specs.filter((other) => !operator.features(other).includes(feature)));
   }
 
-  /** A layer of these lists that fails, where in each of them one does. */
+  /** What fails of these lists, where in each of them something does. */
   async function failingOf(
     lists: readonly (readonly Spec[])[],
     others: readonly Known[],
     isLike: (failing: Failing) => boolean = () => true,
-  ): Promise<Failing | null> {
-    let failing: Failing | null = null;
+  ): Promise<Failing[]> {
+    const failures: Failing[] = [];
     for (const specs of lists) {
-      const calls = specs.flatMap((other) => withLayer(call, other, false));
-      const found = calls.length === 0 ? [] : await failingAnew(calls, others);
-      const first = found.find(isLike);
-      if (first === undefined) return null;
-      failing ??= first;
+      const calls = unlike(specs.flatMap((other) => withLayer(call, other, false)));
+      const found = calls.length === 0 ? [] : (await failingAnew(calls, others)).filter(isLike);
+      if (found.length === 0) return [];
+      failures.push(...found);
     }
-    return failing;
+    return failures;
   }
 
   /** Whether a failure with crops for pads, or pads for crops, is like those of this layer, in results of any size. */
@@ -99,12 +100,17 @@ export async function neededFeatures(
     return known.filter(({ features }) => features.length > 0 && !features.some((one) => had.includes(one)));
   }
 
-  /** Whether layers with something else in the place of a feature fail by this bug: without what it needs beside, not one of them does. */
+  /**
+   * Whether layers with something else in the place of a feature fail by this bug: without what it needs beside, not one of them does; of
+   * what shows it, without what is beside the input.
+   */
   async function isLikewise(replaced: string, others: readonly Spec[]): Promise<boolean> {
     const isSame = (one: string) =>
       one === replaced || (isExchanged(replaced) && (one === 'outputs' || isExchanged(one)));
     const had = operator.features(spec).filter((one) => !isSame(one));
-    const rest = withoutLacks(telling(needed.filter((one) => had.includes(one))));
+    const rest = withoutLacks(telling(needed.filter((one) => had.includes(one)))).filter(
+      (one) => isExchanged(replaced) || isBeside([one]),
+    );
     const isKept = (other: Spec) => !isExchanged(replaced) || operator.features(other).includes('outputs');
     const less = rest
       .map((feature) => {
@@ -114,7 +120,7 @@ export async function neededFeatures(
       })
       .filter((specs) => specs.length > 0 && specs.every(isKept));
     for (const specs of less) {
-      if ((await failingOf([specs], known)) === null) return true;
+      if ((await failingOf([specs], known)).length === 0) return true;
     }
     return less.length === 0;
   }
@@ -135,7 +141,7 @@ const showings = ['kernel', 'bias', 'padding'];
 
 /** Whether there is something beside them. */
 function isBeside(features: readonly string[]): boolean {
-  return features.some((one) => /^(output_)?padding/.test(one));
+  return features.some((one) => /^(output_)?padding(?! valid)/.test(one));
 }
 
 /** Whether something else in the place of a feature may show the same bug, or another one that is common. */
@@ -159,6 +165,8 @@ export interface Known {
 /** What a failure comes to: a case of a bug that is known, and what fails still when what that bug needs is taken away. */
 export interface Likeness<K> {
   known: K | null;
+  /** Whether runs have shown that this is why it fails. */
+  isExplained: boolean;
   behind: Failing | null;
 }
 
@@ -221,6 +229,12 @@ function valuesOf({ data }: TensorSpec): Values {
   return data.values.every(isPlain) ? 'lattice' : 'normal';
 }
 
+/** Written-out data, as often as it takes for so many elements; null where there are too many, or the data are seeded. */
+function repeated(data: TensorSpec['data'], count: number): TensorSpec['data'] | null {
+  if (data.kind === 'seeded' || data.values.length === 0 || count > maxInline) return null;
+  return { kind: 'inline', values: Array.from({ length: count }, (_, i) => data.values[i % data.values.length]!) };
+}
+
 /** The case with another layer, on data of several seeds, drawn as its own are; on plain integers where its values do not matter. */
 function withLayer({ operator, case: testCase }: Call, spec: Spec, isPlain: boolean): Call[] {
   return Array.from({ length: tries }, (_, attempt) => {
@@ -230,9 +244,11 @@ function withLayer({ operator, case: testCase }: Call, spec: Spec, isPlain: bool
       if (shape === undefined) continue;
       const own = testCase.inputs[name];
       const seed = own?.data.kind === 'seeded' ? own.data.seed : 1 + offset;
-      const data = {
+      const values = isPlain || own === undefined ? ('lattice' as const) : valuesOf(own);
+      const again = attempt === 0 && values !== 'lattice' ? repeated(own!.data, elementCount(shape)) : null;
+      const data = again ?? {
         kind: 'seeded' as const,
-        values: isPlain || own === undefined ? ('lattice' as const) : valuesOf(own),
+        values,
         seed: (seed + attempt * inputNames.length) % 2 ** 31,
       };
       inputs[name] = { dtype: spec.dtypes[name]!, shape, data };
@@ -241,10 +257,15 @@ function withLayer({ operator, case: testCase }: Call, spec: Spec, isPlain: bool
   });
 }
 
-/** The call with results of other sizes, on plain integers. */
+/**
+ * The call with results of other sizes, on plain integers; none where no two axes of its result are as long, since one that has its axes
+ * in another order would have another shape.
+ */
 export function withOtherSizes(call: Call): Call[] {
   const { operator, spec } = call;
   const own = operator.outputShape(spec);
+  const sizes = own.filter((size) => size > 1);
+  if (new Set(sizes).size === sizes.length) return [];
   const specs = operator.without(spec, []).filter((other) => !sameShape(operator.outputShape(other), own));
   return specs.flatMap((other) => withLayer(call, other, true));
 }
@@ -278,7 +299,8 @@ export function closest<K extends Known>({ call, mismatch }: Failing, backend: s
 
 /**
  * The call with only what a bug needs, of that as much as it has; and, for each thing that it has more of, with another thing instead that
- * the bug needs no less: groups for several outputs of one group. Where the bug is why the call fails, it fails in each of these ways.
+ * the bug needs no less: groups for several outputs of one group. Where the bug is why the call fails, it fails in each of these ways; in
+ * the first, where the bug is of what is beside the input, with nothing else or with any one thing that may show that.
  */
 function bare(call: Call, known: Known): Call[][] {
   const { operator, spec } = call;
@@ -309,7 +331,7 @@ function bare(call: Call, known: Known): Call[][] {
           return !its.includes(feature) && own.filter(isNeeded).every((one) => its.includes(one));
         }),
     );
-  const calls = (some: readonly Spec[]) => some.flatMap((one) => withLayer(call, one, !hangsOnValues(known)));
+  const calls = (some: readonly Spec[]) => unlike(some.flatMap((one) => withLayer(call, one, !hangsOnValues(known))));
   return [specs, ...others.filter((some) => some.length > 0)].map(calls);
 }
 
@@ -383,7 +405,7 @@ export async function likenessOf<K extends Known>(
   const { call, mismatch } = failing;
   const own = featuresOf(call, backend, mismatch);
   const candidates = candidatesOf(own, known);
-  if (candidates.length === 0) return { known: null, behind: null };
+  if (candidates.length === 0) return { known: null, isExplained: false, behind: null };
 
   const tests = candidates.map((candidate) => ({
     candidate,
@@ -424,16 +446,22 @@ export async function likenessOf<K extends Known>(
   // From what needs nothing nothing can be taken away: it has to be as like as any.
   const isEnough = (test: Test) => lesses(test).length > 0 || unlikeness(test) === least;
   const alone = explaining.find((test) => lefts(test).length === 0 && isEnough(test));
-  if (alone !== undefined) return { known: alone.candidate, behind: null };
+  if (alone !== undefined) return { known: alone.candidate, isExplained: true, behind: null };
   // It fails without something that is needed: there is another bug in it, perhaps one that is known.
   const found = explaining[0]?.candidate ?? null;
-  if (depth >= maxDepth) return { known: found, behind: null };
+  const isExplained = found !== null;
+  if (depth >= maxDepth) return { known: found, isExplained, behind: null };
   const left = [...explaining, ...tests.filter((test) => !explaining.includes(test))].flatMap(lefts)[0];
-  if (left === undefined) return { known: found, behind: null };
+  if (left === undefined) return { known: found, isExplained, behind: null };
   const likeness = await likenessOf(left, backend, known, run, depth + 1);
-  if (likeness.behind !== null) return { known: found, behind: likeness.behind };
-  if (likeness.known === null) return { known: found, behind: left };
-  return { known: found ?? likeness.known, behind: null };
+  if (likeness.behind !== null) return { known: found, isExplained, behind: likeness.behind };
+  if (likeness.known === null) return { known: found, isExplained, behind: left };
+  return { known: found ?? likeness.known, isExplained, behind: null };
+}
+
+/** Calls without those that are in them already. */
+function unlike(calls: readonly Call[]): Call[] {
+  return [...new Map(calls.map((call) => [keyOf(call), call])).values()];
 }
 
 const keys = new WeakMap<Call, string>();

@@ -19,6 +19,9 @@ import type { Spec } from '../semantics/semantics.ts';
 
 export const batchSize = 256;
 
+/** Data with more elements stays seeded: nobody reads it, and shrinking it would take for ever. */
+export const maxInline = 4096;
+
 /** One drawn case: a valid call, the distribution and seed of its data, and perhaps a way in which it is broken on purpose. */
 export interface Draw {
   spec: Spec;

@@ -6,7 +6,7 @@ import { operatorOf } from '../operators/index.ts';
 import type { Operator } from '../operators/operator.ts';
 import type { Spec } from '../semantics/semantics.ts';
 import { isPlainer } from './likeness.ts';
-import { caseOf, type Draw, drawArbitrary, spelledOut } from './plan.ts';
+import { caseOf, type Draw, drawArbitrary, maxInline, spelledOut } from './plan.ts';
 import type { Failure, Trial } from './trial.ts';
 
 /*
@@ -25,9 +25,6 @@ export interface Until {
 export function isOver({ deadline_ms, signal }: Until): boolean {
   return signal.aborted || performance.now() > deadline_ms;
 }
-
-/** Data with more elements stays seeded: nobody reads it, and shrinking it would take for ever. */
-const maxInline = 4096;
 
 /** So often a layer loses features and is made smaller in turn. */
 const maxRounds = 3;

@@ -132,7 +132,8 @@ export function convolution(axes: 1 | 2 | 3): ForwardOperator {
       ofLengths(layer, spatialOf(spec, axes)),
       giving(layer, larger, remainders),
     ];
-    return (isFitting ? layers.map(fitting) : layers).map(toSpec);
+    const isWithout = isFitting || remainders.every((remainder) => remainder === 0);
+    return (isWithout ? layers.map(fitting) : layers).map(toSpec);
   };
   return {
     ...semantics,

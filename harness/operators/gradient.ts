@@ -35,7 +35,10 @@ export function gradient(of: ForwardOperator, by: OperandName): Operator {
       return of.without(forwardOf(spec), kept).map((plainer) => withGradOutput(of, plainer));
     },
     otherwise: (spec, feature) =>
-      of.otherwise(forwardOf(spec), feature).map((others) => others.map((other) => withGradOutput(of, other))),
+      // There is none by a bias that is not there.
+      by === 'bias' && feature === 'bias'
+        ? []
+        : of.otherwise(forwardOf(spec), feature).map((others) => others.map((other) => withGradOutput(of, other))),
     plainest,
     twists: twistsOf(semantics.rules, semantics.oddities, plainest),
   };

@@ -80,6 +80,17 @@ describe.each(operators.map((operator) => [operator.name, operator] as const))('
     }
   });
 
+  test('without a feature, and otherwise than with it, a call keeps all rules', () => {
+    for (const spec of specsOf(operator, 5, 30)) {
+      for (const feature of operator.features(spec)) {
+        for (const other of [...operator.without(spec, [feature]), ...operator.otherwise(spec, feature).flat()]) {
+          const refusal = refusalOf(operator.rules, other);
+          expect({ spec, feature, other, refusal }).toEqual({ spec, feature, other, refusal: null });
+        }
+      }
+    }
+  });
+
   const { rounding } = operator;
   if (rounding !== null) {
     test('taps are what the definition counts over ones', () => {

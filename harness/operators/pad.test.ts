@@ -219,6 +219,24 @@ test.each<[unknown, string[]]>([
   }
 });
 
+test('without any of its features a call has no value', () => {
+  for (const value of [1, 'NaN', '-0', 0.5, 300.5, 256, 'Infinity']) {
+    const spec = specOf({ pad: [0, 1], value } as Params, [2]);
+    const left = operator.without(spec, operator.features(spec)).map((one) => [one.params.mode, one.params.value]);
+    expect(new Set(left.map(String))).toEqual(new Set(['constant,0', 'replicate,0']));
+  }
+});
+
+test.each<[number, string, number]>([
+  [300.5, 'value fraction', 300],
+  [300.5, 'value large', 0.5],
+  [0.75, 'value fraction', 1],
+  [-300, 'value large', -1],
+])('a value of %d without what makes it a %s is %d', (value, feature, expected) => {
+  const others = operator.otherwise(specOf({ pad: [1, 1], value }, [2]), feature).flat();
+  expect(new Set(others.map(({ params }) => params.value))).toEqual(new Set([expected]));
+});
+
 test('a call can do without its value where it can in each of the other modes', () => {
   const lists = operator.otherwise(specOf({ pad: [1, 1], value: 1 }, [2]), 'value');
   expect(lists.map((specs) => [...new Set(specs.map(({ params }) => params.mode))])).toEqual([
@@ -232,6 +250,9 @@ test('a crop is a pad elsewhere with a value that shows', () => {
   const others = operator.otherwise(specOf({ pad: [-1, 0], value: 0 }, [3]), 'crop in front').flat();
   const showing = others.filter(({ params }) => String(params.pad) === '0,1').map(({ params }) => params.value);
   expect(new Set(showing)).toEqual(new Set([1]));
+  // Zeros that are added elsewhere are zeros still.
+  const pads = operator.otherwise(specOf({ pad: [1, 0], value: 0 }, [3]), 'pad in front').flat();
+  expect(new Set(pads.map(({ params }) => params.value))).toEqual(new Set([0]));
 });
 
 test('without pads and crops, a call keeps those that it has: it needs one of them', () => {

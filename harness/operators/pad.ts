@@ -4,7 +4,7 @@ import { elementModes, type RawPadding, rawConstantPadding, rawModePadding } fro
 import type { JsonNumber, Params } from '../core/case.ts';
 import { fromJsonNumber, toJsonNumber } from '../core/json.ts';
 import type { DType } from '../core/tensor.ts';
-import { axesOf, fits, modeOf, type PadMode, padModes, padSemantics, smallest } from '../semantics/pad.ts';
+import { axesOf, fits, largestByte, modeOf, type PadMode, padModes, padSemantics, smallest } from '../semantics/pad.ts';
 import type { Spec } from '../semantics/semantics.ts';
 import { type ForwardOperator, twistsOf } from './operator.ts';
 import { integer } from './params.ts';
@@ -88,7 +88,29 @@ const replicating = inMode('replicate');
 
 const zeros = (raw: RawPadding): RawPadding => ({ ...valued(raw), valueKind: 0 });
 const ones = (raw: RawPadding): RawPadding => ({ ...valued(raw), valueKind: 1 });
-const large = (raw: RawPadding): RawPadding => ({ ...valued(raw), valueKind: 2, value: 2 ** 20 });
+
+/** With another value, where it has one that was drawn. */
+const withValue =
+  (change: (value: number) => number) =>
+  (raw: RawPadding): RawPadding =>
+    raw.mode === 'constant' && raw.valueKind === 2
+      ? { ...raw, value: toJsonNumber(change(fromJsonNumber(raw.value))) }
+      : raw;
+
+/** By the name of a feature of a value, a plainer one without it. */
+const plainerValue: Readonly<Record<string, (raw: RawPadding) => RawPadding>> = {
+  'value NaN': withValue((value) => (Number.isNaN(value) ? 1 : value)),
+  'value −0': withValue((value) => (Object.is(value, -0) ? 1 : value)),
+  'value fraction': withValue((value) => Math.trunc(value) || Math.sign(value) || value),
+  'value large': withValue((value) =>
+    Math.abs(value) > largestByte
+      ? Math.sign(value) * (Number.isInteger(value) || !Number.isFinite(value) ? 1 : 0.5)
+      : value,
+  ),
+  'value infinite': withValue((value) =>
+    Math.abs(value) === Number.POSITIVE_INFINITY ? Math.sign(value) * 2 ** 20 : value,
+  ),
+};
 
 /** By the name of a feature, a padding without it, and otherwise as it is. Of a mode what remains is a value that shows. */
 const paddingWithout: Readonly<Record<string, (raw: RawPadding) => RawPadding>> = {
@@ -96,11 +118,7 @@ const paddingWithout: Readonly<Record<string, (raw: RawPadding) => RawPadding>> 
   'mode reflect': valued,
   'mode replicate': valued,
   'mode circular': valued,
-  'value NaN': ones,
-  'value −0': ones,
-  'value fraction': ones,
-  'value large': ones,
-  'value infinite': large,
+  ...plainerValue,
   int32: (raw) => ({ ...raw, int32: false }),
   pad: onEnds(({ before, after }) => ({ before: Math.min(0, before), after: Math.min(0, after) })),
   'pad in front': onEnds(({ before }) => ({ before: Math.min(0, before) })),
@@ -127,12 +145,12 @@ const exchanged = onEnds(({ before, after }) => ({ before: after, after: before 
 const negated = onEnds(({ before, after }) => ({ before: 0 - before, after: 0 - after }));
 
 const inverted = (raw: RawPadding): RawPadding => negated(exchanged(raw));
-/** With a value that shows, where zeros would hide what a crop does not need one for. */
+/** With a value that shows, where there were crops and no pads: zeros would hide what crops need no value for. */
 const showing =
   (change: (raw: RawPadding) => RawPadding) =>
   (raw: RawPadding): RawPadding => {
-    const changed = change(raw);
-    return changed.mode === 'constant' && changed.valueKind === 0 ? ones(changed) : changed;
+    const isCrop = raw.axes.every(({ before, after }) => before <= 0 && after <= 0);
+    return isCrop && raw.mode === 'constant' && raw.valueKind === 0 ? ones(change(raw)) : change(raw);
   };
 const elsewhere = [exchanged, negated, inverted].map(showing);
 const otherSign = [negated, inverted].map(showing);
@@ -151,11 +169,7 @@ const paddingOtherwise: Readonly<Record<string, readonly ((raw: RawPadding) => R
   'crop behind': elsewhere,
   pad: otherSign,
   crop: otherSign,
-  'value NaN': [ones],
-  'value −0': [ones],
-  'value fraction': [ones],
-  'value large': [ones],
-  'value infinite': [ones, large],
+  ...Object.fromEntries(Object.entries(plainerValue).map(([feature, change]) => [feature, [change]])),
   constant: [replicating],
   'mode reflect': [zeros],
   'mode replicate': [zeros],

@@ -414,7 +414,7 @@ export function smallest(mode: PadMode, { before, after }: Pick<PadAxis, 'before
 }
 
 /** Beyond this a value is large: it fits into no byte. */
-const largestByte = 255;
+export const largestByte = 255;
 
 function features(spec: Spec): string[] {
   const axes = axesOf(spec);

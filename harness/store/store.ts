@@ -103,6 +103,11 @@ export class Store {
     return this.#write(file, counterexample);
   }
 
+  /** Whether something is saved where a counterexample would be. */
+  has(counterexample: Counterexample): boolean {
+    return this.#savedIn(this.#fileOf(counterexample, counterexample.shrunk)) !== null;
+  }
+
   /** Saves a counterexample in the place of whatever is there under its signature. Returns its file. Throws HarnessError. */
   put(counterexample: Counterexample): string {
     const file = this.#write(this.#fileOf(counterexample, counterexample.shrunk), counterexample);
