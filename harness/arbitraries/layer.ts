@@ -304,7 +304,6 @@ const otherwise: Readonly<Record<string, readonly ((layer: RawLayer) => RawLayer
       outputPadding >= stride ? { stride: outputPadding + 1, dilation: 1 } : { stride, dilation },
     ),
   ],
-  // The other way round. Both need a dilation that is larger than the stride.
   kernel: [
     byOutputPadding,
     (layer) => byOutputPadding({ ...layer, axes: [...layer.axes].reverse() }),
