@@ -236,9 +236,9 @@ const even = (layer: RawLayer): RawLayer => {
   return onAxes(() => ({ kernel, stride, dilation, padding, outputPadding }))(layer);
 };
 
-/** With a kernel that shows the dilation instead of an output_padding that is only allowed by it. */
+/** With a kernel, and no even one, that shows the dilation instead of an output_padding that is only allowed by it. */
 const dilating = onAxes(({ kernel, dilation, outputPadding }) =>
-  dilation > 1 ? { kernel: Math.max(2, kernel), outputPadding: 0 } : { outputPadding },
+  dilation > 1 ? { kernel: Math.max(3, kernel), outputPadding: 0 } : { outputPadding },
 );
 
 /** The other way round: with the largest output_padding that the dilation allows, and the stride does not. */
@@ -278,6 +278,8 @@ const otherwise: Readonly<Record<string, readonly ((layer: RawLayer) => RawLayer
     onAxes(() => ({ kernel: 2 })),
     onAxes(() => ({ kernel: 3 })),
     onAxes(({ padding }) => ({ kernel: 2, padding: padding > 0 ? Math.max(2, padding) : 0 })),
+    // With as much of a gap between the copies of a transposed kernel.
+    onAxes(({ stride }) => ({ kernel: 3, dilation: 1, stride: stride > 1 ? stride + 2 : 1 })),
     // With a result as large.
     onAxes(({ padding }) => ({ kernel: 3, dilation: 1, padding: padding + 1 })),
   ],

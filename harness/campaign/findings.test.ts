@@ -134,6 +134,8 @@ describe.concurrent('of one bug', () => {
     ['conv2d', 'output size rounded up', 'stride+remainder'],
     // Where there are as many channels as elements, its shape is right and its values are wrong.
     ['conv1d', 'gives (N, …, C) back', 'plain'],
+    // Kernels of 1 have gaps with any stride, and larger ones with a larger stride.
+    ['conv_transpose1d', 'gaps between the copies lack the bias', 'bias+stride'],
     ['conv1d', 'padding once, not at both ends', 'padding'],
     ['conv_transpose2d', 'output_padding of the last axis for all', 'unlike axes+output_padding'],
     ['conv_transpose2d', 'dilations of the last two axes exchanged', 'dilation+unlike axes'],
