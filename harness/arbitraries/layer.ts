@@ -328,7 +328,10 @@ const otherwise: Readonly<Record<string, readonly ((layer: RawLayer) => RawLayer
   'unlike axes': [even],
 };
 
-/** What a layer may be in the place of one with a feature that it may have by chance; also on all axes, where a bug of unlike axes is not beside. */
+/**
+ * What a layer may be in the place of one with a feature that it may have by chance; also with all axes alike, where no bug of unlike axes
+ * is beside.
+ */
 export function otherLayers(layer: RawLayer, feature: string): RawLayer[] {
   const others = (otherwise[feature] ?? []).map((change) => change(layer));
   const all = [...others, ...others.map(even)];

@@ -156,10 +156,9 @@ export class Findings {
       ? { drawn: subject, mismatch: found }
       : await this.#valid(subject, found, contender, lock);
     const failing = { call: drawn.call, mismatch };
-    const likeness = this.#isLeaving()
+    const { known, behind } = this.#isLeaving()
       ? this.#closest(failing, contender, lock)
       : await this.#likeness(failing, drawn, contender, lock);
-    const { known, behind } = likeness;
     if (known !== null) this.#forgive(contender, mismatch.kind, known.knownIssue);
     if (known !== null && behind === null) return known;
     if (behind !== null) this.#again = null;
@@ -261,14 +260,14 @@ export class Findings {
   async #misshapen({ call, mismatch }: Failing, contender: Contender): Promise<Finding | null> {
     if (mismatch.kind !== 'value' || call.refusal !== null) return null;
     const lock = lockOf(call, contender.name, { ...mismatch, kind: 'shape' });
-    if (this.#lockedBy(lock).length === 0) return null;
+    const known = this.#lockedBy(lock);
+    if (known.length === 0) return null;
     const calls = withOtherSizes(call);
-    for (const [i, wrong] of (await this.#run(calls, contender, lock)).entries()) {
-      const known =
-        wrong === null ? null : closest({ call: calls[i]!, mismatch: wrong }, contender.name, this.#lockedBy(lock));
-      if (known !== null) return known;
-    }
-    return null;
+    const results = await this.#run(calls, contender, lock);
+    const all = results.map(
+      (wrong, i) => wrong && closest({ call: calls[i]!, mismatch: wrong }, contender.name, known),
+    );
+    return all.find((one) => one !== null) ?? null;
   }
 
   /** What calls come to; null where one does not fail with this lock, or it is too late to see it. */

@@ -4,7 +4,7 @@ import { elementModes, type RawPadding, rawConstantPadding, rawModePadding } fro
 import type { JsonNumber, Params } from '../core/case.ts';
 import { fromJsonNumber, toJsonNumber } from '../core/json.ts';
 import type { DType } from '../core/tensor.ts';
-import { axesOf, fits, largestByte, modeOf, type PadMode, padModes, padSemantics, smallest } from '../semantics/pad.ts';
+import { axesOf, fits, modeOf, type PadMode, padModes, padSemantics, smallest, valueSorts } from '../semantics/pad.ts';
 import type { Spec } from '../semantics/semantics.ts';
 import { type ForwardOperator, twistsOf } from './operator.ts';
 import { integer } from './params.ts';
@@ -89,28 +89,26 @@ const replicating = inMode('replicate');
 const zeros = (raw: RawPadding): RawPadding => ({ ...valued(raw), valueKind: 0 });
 const ones = (raw: RawPadding): RawPadding => ({ ...valued(raw), valueKind: 1 });
 
-/** With another value, where it has one that was drawn. */
-const withValue =
-  (change: (value: number) => number) =>
-  (raw: RawPadding): RawPadding =>
-    raw.mode === 'constant' && raw.valueKind === 2
-      ? { ...raw, value: toJsonNumber(change(fromJsonNumber(raw.value))) }
-      : raw;
-
-/** By the name of a feature of a value, a plainer one without it. */
-const plainerValue: Readonly<Record<string, (raw: RawPadding) => RawPadding>> = {
-  'value NaN': withValue((value) => (Number.isNaN(value) ? 1 : value)),
-  'value −0': withValue((value) => (Object.is(value, -0) ? 1 : value)),
-  'value fraction': withValue((value) => Math.trunc(value) || Math.sign(value) || value),
-  'value large': withValue((value) =>
-    Math.abs(value) > largestByte
-      ? Math.sign(value) * (Number.isInteger(value) || !Number.isFinite(value) ? 1 : 0.5)
-      : value,
-  ),
-  'value infinite': withValue((value) =>
-    Math.abs(value) === Number.POSITIVE_INFINITY ? Math.sign(value) * 2 ** 20 : value,
-  ),
+/** By the name of a feature of a value, a plainer one in its place. */
+const plainerValues: Readonly<Record<keyof typeof valueSorts, (value: number) => number>> = {
+  'value NaN': () => 1,
+  'value −0': () => 1,
+  'value fraction': (value) => Math.trunc(value) || Math.sign(value),
+  'value large': (value) => Math.sign(value) * (valueSorts['value fraction'](value) ? 0.5 : 1),
+  'value infinite': (value) => Math.sign(value) * 2 ** 20,
 };
+
+/** By the name of such a feature, the padding without it. */
+const withoutSort = Object.fromEntries(
+  Object.entries(valueSorts).map(([feature, is]) => [
+    feature,
+    (raw: RawPadding): RawPadding => {
+      const value = fromJsonNumber(raw.value);
+      if (raw.mode !== 'constant' || raw.valueKind < 2 || !is(value)) return raw;
+      return { ...raw, value: toJsonNumber(plainerValues[feature as keyof typeof valueSorts](value)) };
+    },
+  ]),
+);
 
 /** By the name of a feature, a padding without it, and otherwise as it is. Of a mode what remains is a value that shows. */
 const paddingWithout: Readonly<Record<string, (raw: RawPadding) => RawPadding>> = {
@@ -118,7 +116,7 @@ const paddingWithout: Readonly<Record<string, (raw: RawPadding) => RawPadding>> 
   'mode reflect': valued,
   'mode replicate': valued,
   'mode circular': valued,
-  ...plainerValue,
+  ...withoutSort,
   int32: (raw) => ({ ...raw, int32: false }),
   pad: onEnds(({ before, after }) => ({ before: Math.min(0, before), after: Math.min(0, after) })),
   'pad in front': onEnds(({ before }) => ({ before: Math.min(0, before) })),
@@ -169,7 +167,7 @@ const paddingOtherwise: Readonly<Record<string, readonly ((raw: RawPadding) => R
   'crop behind': elsewhere,
   pad: otherSign,
   crop: otherSign,
-  ...Object.fromEntries(Object.entries(plainerValue).map(([feature, change]) => [feature, [change]])),
+  ...Object.fromEntries(Object.entries(withoutSort).map(([feature, change]) => [feature, [change]])),
   constant: [replicating],
   'mode reflect': [zeros],
   'mode replicate': [zeros],

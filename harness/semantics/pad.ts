@@ -413,8 +413,14 @@ export function smallest(mode: PadMode, { before, after }: Pick<PadAxis, 'before
   }
 }
 
-/** Beyond this a value is large: it fits into no byte. */
-export const largestByte = 255;
+/** By the name of a feature, what sort of value it says that there is. A large one fits into no byte. */
+export const valueSorts = {
+  'value NaN': Number.isNaN,
+  'value −0': (value: number) => Object.is(value, -0),
+  'value fraction': (value: number) => Number.isFinite(value) && !Number.isInteger(value),
+  'value large': (value: number) => Math.abs(value) > 255,
+  'value infinite': (value: number) => Math.abs(value) === Number.POSITIVE_INFINITY,
+};
 
 function features(spec: Spec): string[] {
   const axes = axesOf(spec);
@@ -426,11 +432,7 @@ function features(spec: Spec): string[] {
     constant: isConstant,
     [spec.dtypes.input]: spec.dtypes.input !== 'float32',
     value: !Object.is(value, 0),
-    'value NaN': Number.isNaN(value),
-    'value −0': Object.is(value, -0),
-    'value fraction': Number.isFinite(value) && !Number.isInteger(value),
-    'value large': Math.abs(value) > largestByte,
-    'value infinite': Math.abs(value) === Number.POSITIVE_INFINITY,
+    ...Object.fromEntries(Object.entries(valueSorts).map(([feature, is]) => [feature, is(value)])),
     pad: axes.some(({ before, after }) => before > 0 || after > 0),
     'pad in front': axes.some(({ before }) => before > 0),
     'pad behind': axes.some(({ after }) => after > 0),
