@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# One part of this project's own night: scripts/nightly/hunt.sh GROUP SHARD TIME FOLDER, as `hunt.sh quick 1/2 2h night`.
+# One part of this project's own night: scripts/nightly/hunt.sh GROUP SHARD TIME FOLDER [OPTION…], as `hunt.sh quick 1/2 2h night`.
 # Backends of one speed hunt together, or the slowest would set the pace for all. FOLDER holds the store and the report.
+# What else `convdiff nightly` takes, such as --runs 200, may follow.
 set -euo pipefail
-if [ $# -ne 4 ]; then
-  echo 'usage: hunt.sh quick|frameworks|compilers|browser|gradients SHARD TIME FOLDER' >&2
+if [ $# -lt 4 ]; then
+  echo 'usage: hunt.sh quick|frameworks|compilers|browser|gradients SHARD TIME FOLDER [OPTION…]' >&2
   exit 2
 fi
 group=$1 shard=$2 time=$3 folder=$4
+shift 4
 root=$(cd "$(dirname "$0")/../.." && pwd)
 
 # Each group has a seed of its own, so that each goes on where it ended.
@@ -49,4 +51,4 @@ if [ -n "$extras" ] && ! node "$root/scripts/convdiff.mjs" setup $extras; then
 fi
 # shellcheck disable=SC2086
 exec node "$root/scripts/convdiff.mjs" nightly --backend "$backends" --seed "$seed" --shard "$shard" --time "$time" \
-  --store "$folder/store" --report "$folder/report" $options
+  --store "$folder/store" --report "$folder/report" $options "$@"

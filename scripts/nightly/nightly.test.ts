@@ -74,8 +74,11 @@ describe('the workflow', () => {
 
 describe('its steps', () => {
   test('hunt in parts and join them, and the next night goes on', async () => {
-    const hunt = (shard: string, time: string, part: string) =>
-      execa(join(root, 'scripts/nightly/hunt.sh'), ['gradients', shard, time, join(folder, 'parts', part)], {
+    // Each has one batch.
+    const cases = ['--runs', '512'];
+    // How long it takes to start is the machine's affair: the hunt ends with its cases.
+    const hunt = (shard: string, part: string) =>
+      execa(join(root, 'scripts/nightly/hunt.sh'), ['gradients', shard, '10m', join(folder, 'parts', part), ...cases], {
         cwd: folder,
         reject: false,
         env: { NO_COLOR: '1' },
@@ -84,8 +87,8 @@ describe('its steps', () => {
       ['1/2', 'part-1'],
       ['2/2', 'part-2'],
     ] as const) {
-      const { exitCode, stdout } = await hunt(shard, '30s', part);
-      expect({ exitCode, stdout }).toMatchObject({ exitCode: 0 });
+      const { exitCode, stdout } = await hunt(shard, part);
+      expect(exitCode, stdout).toBe(0);
     }
     const summary = join(folder, 'summary.md');
     const { exitCode } = await execa(join(root, 'scripts/nightly/gather.sh'), ['parts', 'night'], {
