@@ -119,6 +119,16 @@ async function convdiff(args: readonly string[], options: Options = {}): Promise
   return twoAtATime(() => ended(start(args, options)));
 }
 
+/** Runs the command with each of these, all in one process: they have to end before anything starts. */
+async function inOneProcess(lists: readonly (readonly string[])[]): Promise<Omit<Ran, 'seconds'>[]> {
+  const fixture = join(root, 'harness/fixtures/in-one-process.mjs');
+  const { exit, out, err } = await twoAtATime(() =>
+    ended(spawn(process.execPath, [fixture, JSON.stringify(lists)], folder)),
+  );
+  expect({ exit, err }).toEqual({ exit: 0, err: '' });
+  return JSON.parse(out);
+}
+
 // ------------------------------------------------------------------------------------------------------------- jsonl, letters
 
 const number = z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity', '-0'])]);
@@ -241,7 +251,7 @@ afterAll(() => {
 });
 
 /** One clear message on standard error, with all of these in it, and nothing else anywhere. */
-function expectComplaint({ exit, out, err }: Ran, code: number, ...says: (string | RegExp)[]): void {
+function expectComplaint({ exit, out, err }: Omit<Ran, 'seconds'>, code: number, ...says: (string | RegExp)[]): void {
   const lines = err.split('\n').filter((text) => text !== '(add --help for what there is)');
   for (const part of says) expect(lines[0]).toMatch(part);
   expect(err).not.toMatch(/^\s+at /m);
@@ -406,7 +416,7 @@ describe.concurrent('try', () => {
 describe.concurrent('wrong usage says what is wrong and what there is', () => {
   const runs = ['--backend', 'reference', '--store', join(folder, 'unused')];
   const sizes = ['--input', '1,1,3', '--weight', '1,1,1'];
-  test.each<[string, string[], ...(string | RegExp)[]]>([
+  const lines: [string, string[], ...(string | RegExp)[]][] = [
     ['unknown command', ['frobnicate'], 'frobnicate'],
     ['unknown flag', ['fuzz', '--bogus'], '--bogus'],
     ['flag of another command', ['check', plain, '--runs', '3'], '--runs'],
@@ -468,7 +478,18 @@ describe.concurrent('wrong usage says what is wrong and what there is', () => {
       'one',
     ],
     ['unknown set-up step', ['setup', 'coffee'], '"coffee"', 'torch'],
-  ])('%s', async (_, args, ...says) => expectComplaint(await convdiff(args), 2, ...says));
+  ];
+  let ran: Awaited<ReturnType<typeof inOneProcess>>;
+  beforeAll(async () => {
+    ran = await inOneProcess(lines.map(([, args]) => args));
+  });
+  test.each(lines.map(([name, , ...says], i) => [name, i, says] as const))('%s', (_, i, says) =>
+    expectComplaint(ran[i]!, 2, ...says),
+  );
+
+  test.each([lines[1]!, lines[2]!])('%s, in a process of its own', async (_, args, ...says) =>
+    expectComplaint(await convdiff(args), 2, ...says),
+  );
 
   test('no command at all', async () => {
     const { exit, out, err } = await convdiff([]);
@@ -490,7 +511,7 @@ describe.concurrent('a bad case file is named, with the place and what is wrong'
   };
   const values = (...list: unknown[]) => input({ data: { kind: 'inline', values: list } });
 
-  test.each<[string, (draft: Draft) => unknown, ...(string | RegExp)[]]>([
+  const changes: [string, (draft: Draft) => unknown, ...(string | RegExp)[]][] = [
     ['no schema', (draft) => delete draft.schema, 'schema', 'convdiff/case@1'],
     ['another schema', (draft) => Object.assign(draft, { schema: 'convdiff/case@2' }), 'schema', 'case@1', 'case@2'],
     ['unknown key', (draft) => Object.assign(draft, { comment: 'hi' }), 'comment'],
@@ -532,12 +553,19 @@ describe.concurrent('a bad case file is named, with the place and what is wrong'
     ['unknown kind of data', input({ data: { kind: 'file' } }), 'inputs.input.data.kind', 'file'],
     ['unknown distribution', input({ data: { kind: 'seeded', values: 'uniform', seed: 1 } }), 'lattice', 'uniform'],
     ['seed with a fraction', input(seeded([1, 1, 3], 0.5)), 'inputs.input.data.seed'],
-  ])('%s', async (_, change, ...says) => {
+  ];
+  const badFiles = changes.map(([, change]) => {
     const draft = caseOf('conv1d', {}, [[[1, 2, 3]]], [[[1]]]) as unknown as Draft;
     change(draft);
-    const file = write('bad.json', JSON.stringify(draft));
-    expectComplaint(await convdiff(['check', plain, file, '--backend', 'reference']), 2, file, ...says);
+    return write('bad.json', JSON.stringify(draft));
   });
+  let ran: Awaited<ReturnType<typeof inOneProcess>>;
+  beforeAll(async () => {
+    ran = await inOneProcess(badFiles.map((file) => ['check', plain, file, '--backend', 'reference']));
+  });
+  test.each(changes.map(([name, , ...says], i) => [name, i, says] as const))('%s', (_, i, says) =>
+    expectComplaint(ran[i]!, 2, badFiles[i]!, ...says),
+  );
 
   test.each([
     ['half a file', '{"schema": "convdiff/case@1", "op"', /JSON/],

@@ -1,5 +1,5 @@
 import type { Oracle } from '../campaign/oracle.ts';
-import { replayOn } from '../campaign/replay.ts';
+import { type Rerun, replayOn } from '../campaign/replay.ts';
 import type { Contender } from '../campaign/session.ts';
 import { prepare } from '../operators/call.ts';
 import type { Counterexample } from '../store/counterexample.ts';
@@ -10,7 +10,16 @@ export type Subject = Pick<Counterexample, 'case' | 'before' | 'kind'>;
 
 /** Sees a saved failure once more, or says why there is nothing to see. */
 export async function find(subject: Subject, contender: Contender, oracle: Oracle): Promise<Finding | string> {
-  const { opinion, got, verdict } = await replayOn(subject, contender, oracle);
+  return seenIn(await replayOn(subject, contender, oracle), subject, contender, oracle);
+}
+
+/** As `find`, in a rerun that there has been. */
+export async function seenIn(
+  { opinion, got, verdict }: Rerun,
+  subject: Subject,
+  contender: Contender,
+  oracle: Oracle,
+): Promise<Finding | string> {
   const { name, version, source } = contender;
   if (verdict.verdict !== 'mismatch' || got === null) {
     const found = verdict.verdict === 'agree' ? 'it agrees with PyTorch' : `it is ${verdict.verdict}`;
