@@ -47,7 +47,7 @@ export const torch = defineStep({
   problem: () => problemOfWheel(torchWheel),
   acceptsByHand: false,
   present: `${torchWheel.version} in .venv`,
-  run: (context) => installImported(context, requirementsOf('numpy', 'torch'), 'torch'),
+  run: (context) => install(context, requirementsOf('numpy', 'torch'), 'torch'),
 });
 
 export const tensorflow = defineStep({
@@ -62,7 +62,7 @@ export const tensorflow = defineStep({
   async run(context) {
     // With CONVDIFF_PYTHON nothing is installed into the user's Python: TensorFlow's libraries, which tfjs-node links to, go to .venv.
     if (problemOfVenv() !== null) await makeVenv(context);
-    await install(context, requirementsOf('tensorflow'));
+    await install(context, requirementsOf('tensorflow'), 'tensorflow');
   },
 });
 
@@ -87,7 +87,7 @@ function framework(name, title) {
     async run(context) {
       // With CONVDIFF_PYTHON nothing is installed into the user's Python.
       if (problemOfVenv() !== null) await makeVenv(context);
-      await installImported(context, requirementsOf(name), name);
+      await install(context, requirementsOf(name), name);
     },
   });
 }
@@ -112,18 +112,6 @@ function versionOf(project) {
 }
 
 /**
- * @param {import('./step.mjs').StepContext} context
- * @param {readonly string[]} wanted
- * @param {readonly string[]} [more] of pip's options
- */
-async function install({ command, repair }, wanted, more = []) {
-  const packages = sitePackages();
-  if (repair && packages !== null) forgetBroken(packages.folder);
-  const options = ['--progress-bar', 'off', '--constraint', constraints, ...more];
-  await command(venvPython(), ['-m', 'pip', 'install', ...options, ...wanted], { cwd: root });
-}
-
-/**
  * Installs, and has Python compile what a module imports, not all, most of which nobody needs: that would take most of the time. It is
  * done now, since each start would do it again where Python is told to write nothing.
  *
@@ -131,11 +119,14 @@ async function install({ command, repair }, wanted, more = []) {
  * @param {readonly string[]} wanted
  * @param {string} module
  */
-async function installImported(context, wanted, module) {
-  await install(context, wanted, ['--no-compile']);
+async function install({ command, repair }, wanted, module) {
+  const packages = sitePackages();
+  if (repair && packages !== null) forgetBroken(packages.folder);
+  const options = ['--progress-bar', 'off', '--constraint', constraints, '--no-compile'];
+  await command(venvPython(), ['-m', 'pip', 'install', ...options, ...wanted], { cwd: root });
   const env = { ...process.env, PYTHONDONTWRITEBYTECODE: '' };
   // What can't be imported is told of by who needs it.
-  await context.command(venvPython(), ['-c', `import ${module}`], { cwd: root, env }).catch((error) => {
+  await command(venvPython(), ['-c', `import ${module}`], { cwd: root, env }).catch((error) => {
     if (!(error instanceof StepFailure)) throw error;
   });
 }
