@@ -1,4 +1,4 @@
-/** The step that compiles harness/ and scripts/ into dist/. */
+/** The step that compiles harness/ and scripts/ into dist/, and puts the command into one file there. */
 
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -6,6 +6,8 @@ import { isInstalledPackage, root } from './project.mjs';
 import { defineStep, fingerprintOf } from './step.mjs';
 
 const dist = join(root, 'dist');
+/** The command with all that it imports: some hundred files take longer to find and to load than most commands to run. */
+const bundle = 'convdiff.js';
 const sourceFolders = ['harness', 'scripts'];
 /** What the compiler reads besides the sources. */
 const settings = ['tsconfig.json', 'package.json', 'package-lock.json'];
@@ -20,6 +22,7 @@ export const build = defineStep({
   problem: () => {
     const missing = sourceFiles(root)
       .flatMap(outputOf)
+      .concat(bundle)
       .find((file) => !existsSync(join(dist, file)));
     return missing === undefined ? null : `dist/${missing} is missing`;
   },
@@ -28,6 +31,9 @@ export const build = defineStep({
   async run({ command }) {
     await command(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.json']);
     for (const file of orphans(root, dist)) rmSync(file);
+    const rolldown = join(root, 'node_modules', 'rolldown', 'bin', 'cli.mjs');
+    const options = ['--platform', 'node', '--format', 'esm', '--file', join(dist, bundle)];
+    await command(process.execPath, [rolldown, join(dist, 'harness', 'cli.js'), ...options]);
   },
 });
 
