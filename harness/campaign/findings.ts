@@ -6,20 +6,9 @@ import { type Counterexample, counterexampleSchema, elementsOf, originOf } from 
 import { type KnownIssue, recognise } from '../store/knownIssues.ts';
 import type { Saved, Store } from '../store/store.ts';
 import { investigate } from './investigate.ts';
-import {
-  closest,
-  explanations,
-  type Failing,
-  hangsOnValues,
-  isOfPlainIntegers,
-  isSuspect,
-  type Known,
-  type Likeness,
-  likenessOf,
-  neededFeatures,
-  withOtherSizes,
-  withPlainIntegers,
-} from './likeness.ts';
+import { isOfPlainIntegers, withOtherSizes, withPlainIntegers } from './layers.ts';
+import { closest, explanations, isSuspect, type Likeness, likenessOf } from './likeness.ts';
+import { type Failing, hangsOnValues, type Known, neededFeatures } from './needs.ts';
 import { unlessOver } from './over.ts';
 import { caseOf, type Draw, untwisted } from './plan.ts';
 import type { Contender, Judgement, Session } from './session.ts';

@@ -2,15 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { type Case, caseSchema } from '../core/case.ts';
 import { type Call, prepare } from '../operators/call.ts';
 import { withoutLacks } from '../semantics/semantics.ts';
-import {
-  explanations,
-  type Failing,
-  isOfPlainIntegers,
-  type Known,
-  likenessOf,
-  neededFeatures,
-  withOtherSizes,
-} from './likeness.ts';
+import { isOfPlainIntegers, withOtherSizes } from './layers.ts';
+import { explanations, likenessOf } from './likeness.ts';
+import { type Failing, type Known, neededFeatures } from './needs.ts';
 import { type Mismatch, telling } from './signature.ts';
 
 const testCase: Case = {

@@ -4,8 +4,7 @@ import { fromJsonNumber, toJsonNumber } from '../core/json.ts';
 import { elementCount, indexOf } from '../core/tensor.ts';
 import { operatorOf } from '../operators/index.ts';
 import type { Operator } from '../operators/operator.ts';
-import type { Spec } from '../semantics/semantics.ts';
-import { isPlainer } from './likeness.ts';
+import { type Spec, withoutLacks } from '../semantics/semantics.ts';
 import { caseOf, type Draw, drawArbitrary, maxInline, spelledOut } from './plan.ts';
 import type { Failure, Trial } from './trial.ts';
 
@@ -400,4 +399,10 @@ export async function shrink(failure: Failure, draw: Draw | null, trial: Trial, 
     oneByOne((candidate) => trial.alone(candidate, [])),
     1,
   );
+}
+
+/** Whether the first has fewer features that say what it has. */
+function isPlainer(operator: Operator, one: Spec, other: Spec): boolean {
+  const count = (spec: Spec) => withoutLacks(operator.features(spec)).length;
+  return count(one) < count(other);
 }
