@@ -118,6 +118,13 @@ describe.each(bugs)('a backend that %s', (name, kind, runs, elements, history, o
     });
   }
 
+  if (name === 'segfaults') {
+    it('is one finding, with a stride as with a dilation, one of which output_padding takes', () => {
+      const signatures = found.result.findings.map(({ counterexample }) => counterexample.signature);
+      expect(signatures).toEqual(['conv_transpose1d/segfaults/crash/output_padding']);
+    });
+  }
+
   it('is saved once a signature, shrunk, and nothing else is left in the store', () => {
     const signatures = found.result.findings.map(({ counterexample }) => counterexample.signature);
     const saved = found.store.list().map(({ counterexample }) => counterexample);

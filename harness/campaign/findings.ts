@@ -8,7 +8,7 @@ import type { Saved, Store } from '../store/store.ts';
 import { investigate } from './investigate.ts';
 import { isOfPlainIntegers, withOtherSizes, withPlainIntegers } from './layers.ts';
 import { closest, explanations, isSuspect, type Likeness, likenessOf } from './likeness.ts';
-import { type Failing, hangsOnValues, type Known, neededFeatures } from './needs.ts';
+import { type Failing, hangsOnValues, type Known, neededByDeath, neededFeatures } from './needs.ts';
 import { unlessOver } from './over.ts';
 import { caseOf, type Draw, untwisted } from './plan.ts';
 import type { Contender, Judgement, Session } from './session.ts';
@@ -271,6 +271,21 @@ export class Findings {
     });
   }
 
+  /** What a death needs, by deaths that are no part of the campaign. */
+  async #neededByDeath(
+    call: Call,
+    features: readonly string[],
+    contender: Contender,
+    lock: string,
+  ): Promise<readonly string[]> {
+    const dying = this.#dying(contender);
+    const known = this.#lockedBy(lock);
+    return neededByDeath(call, features, async (one) => {
+      const [own] = isSuspect(one, known) ? [] : await this.#run([one], dying, lock);
+      return own != null;
+    });
+  }
+
   /** Whether a smallest case has values other than plain integers, and agrees where it has such. */
   async #needsItsValues(call: Call, contender: Contender, lock: string): Promise<boolean> {
     if (isOfPlainIntegers(call)) return false;
@@ -279,8 +294,12 @@ export class Findings {
   }
 
   #living(contender: Contender): Contender {
+    return contender.runner.benched ? this.#dying(contender) : contender;
+  }
+
+  /** The backend in a process that may die as often as it does. */
+  #dying(contender: Contender): Contender {
     const { launch, runner } = contender;
-    if (!runner.benched) return contender;
     const { caseTimeout_ms } = runner.options;
     const options = { caseTimeout_ms, maxDeaths: Number.POSITIVE_INFINITY, isolate: false };
     const revived = this.#revived.get(contender) ?? { ...contender, runner: new Runner(launch, options) };
@@ -333,21 +352,25 @@ export class Findings {
       const asked = calls.map((one) => ({ one, others: explanations(one, known) }));
       const all = asked.flatMap(({ one, others }) => [one, ...others.flatMap((other) => other.calls)]);
       const results = await this.#run(all, contender, lock);
-      const resultOf = (one: Call) => results[all.indexOf(one)] ?? null;
+      const resultsByCall = new Map(all.map((one, i) => [one, results[i]!]));
+      const resultOf = (one: Call) => resultsByCall.get(one) ?? null;
       return asked.flatMap(({ one, others }) => {
         const own = resultOf(one);
         const isKnown = own === null || others.some((other) => other.explains(own, resultOf));
         return isKnown ? [] : [{ call: one, mismatch: own }];
       });
     };
-    const seen = isQuick
-      ? {
-          features: await neededFeatures(smallest.call, all(smallest), this.#lockedBy(lock), failingAnew),
-          needsItsValues: await this.#needsItsValues(smallest.call, contender, lock),
-        }
-      : null;
+    let needs: Needs = { features: had(smallest), needsItsValues: false };
+    if (isQuick) {
+      needs = {
+        features: await neededFeatures(smallest.call, all(smallest), this.#lockedBy(lock), failingAnew),
+        needsItsValues: await this.#needsItsValues(smallest.call, contender, lock),
+      };
+    } else if (isDeath(smallest.mismatch) && smallest.before.length === 0 && !investigated.isCutOff) {
+      needs = { ...needs, features: await this.#neededByDeath(smallest.call, needs.features, contender, lock) };
+    }
     const isCutOff = investigated.isCutOff || this.#over.signal.aborted;
-    const needs = isCutOff || seen === null ? { features: had(smallest), needsItsValues: false } : seen;
+    if (isCutOff) needs = { features: had(smallest), needsItsValues: false };
     // What was cut off is shrunk to its end by a later night.
     const counterexample = this.#counterexample(drawn, contender, smallest, needs.features, !isCutOff);
     return this.#note(contender, counterexample, smallest, needs, unshrunk);

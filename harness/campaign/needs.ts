@@ -134,6 +134,59 @@ export async function neededFeatures(
   }
 }
 
+/**
+ * The same of a death, where a run may cost a process. Shrinking has tried to do without each feature, but not to have another one instead
+ * where there has to be one, as an output_padding takes a stride or a dilation. `dies`: whether a call dies so for another reason than what
+ * is known.
+ */
+export async function neededByDeath(
+  call: Call,
+  features: readonly string[],
+  dies: (one: Call) => Promise<boolean>,
+): Promise<string[]> {
+  if (call.refusal !== null) return [...features];
+  const { operator } = call;
+  const own = operator.features(call.spec);
+  let { spec } = call;
+  let needed = [...features];
+  for (const feature of features) {
+    // With another one there may be less of something else: an output_padding that is beyond a dilation may not be beyond a stride.
+    const others = needed.filter((one) => one !== feature && !isMoreThan(one, feature));
+    const rest = others.filter((one) => !others.some((other) => isMoreThan(one, other)));
+    if (rest.length === 0) continue;
+    const hasAnother = (other: Spec) => {
+      const has = operator.features(other);
+      const isTried = has.every((one) => own.includes(one));
+      return !isTried && !has.includes(feature) && rest.every((one) => has.includes(one));
+    };
+    const lists = operator.otherwise(spec, feature).map((specs) => specs.filter(hasAnother));
+    const dead = await deadOfEach(lists.filter((specs) => specs.length > 0));
+    if (dead === null) continue;
+    spec = dead;
+    needed = needed.filter((one) => operator.features(dead).includes(one));
+  }
+  return needed;
+
+  /** The first layer that dies, where of each list one does. */
+  async function deadOfEach(lists: readonly (readonly Spec[])[]): Promise<Spec | null> {
+    let first: Spec | null = null;
+    for (const specs of lists) {
+      const dead = await firstDead(specs);
+      if (dead === null) return null;
+      first ??= dead;
+    }
+    return first;
+  }
+
+  async function firstDead(specs: readonly Spec[]): Promise<Spec | null> {
+    for (const other of specs) {
+      const [one] = withLayer(call, other, false);
+      if (await dies(one!)) return other;
+    }
+    return null;
+  }
+}
+
 /** Whether a feature is one of two ways to have several output channels: bugs of either are common, and may be beside each other. */
 function isExchanged(feature: string): boolean {
   return feature === 'groups' || feature === 'outputs a group';
