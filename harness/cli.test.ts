@@ -482,7 +482,7 @@ describe.concurrent('wrong usage says what is wrong and what there is', () => {
   let ran: Awaited<ReturnType<typeof inOneProcess>>;
   beforeAll(async () => {
     ran = await inOneProcess(lines.map(([, args]) => args));
-  });
+  }, 120_000);
   test.each(lines.map(([name, , ...says], i) => [name, i, says] as const))('%s', (_, i, says) =>
     expectComplaint(ran[i]!, 2, ...says),
   );
@@ -562,7 +562,7 @@ describe.concurrent('a bad case file is named, with the place and what is wrong'
   let ran: Awaited<ReturnType<typeof inOneProcess>>;
   beforeAll(async () => {
     ran = await inOneProcess(badFiles.map((file) => ['check', plain, file, '--backend', 'reference']));
-  });
+  }, 120_000);
   test.each(changes.map(([name, , ...says], i) => [name, i, says] as const))('%s', (_, i, says) =>
     expectComplaint(ran[i]!, 2, badFiles[i]!, ...says),
   );

@@ -13,7 +13,7 @@ import { unlessOver } from './over.ts';
 import { caseOf, type Draw, untwisted } from './plan.ts';
 import type { Contender, Judgement, Session } from './session.ts';
 import { featuresOf, idOf, isOfValues, lockOf, type Mismatch, signatureOf } from './signature.ts';
-import type { Failure } from './trial.ts';
+import { type Failure, Trial } from './trial.ts';
 
 /*
  * So long after its time is up: what fails is saved as it stands; what is being shrunk is left as it is by then; nothing is waited for
@@ -271,19 +271,24 @@ export class Findings {
     });
   }
 
-  /** What a death needs, by deaths that are no part of the campaign. */
-  async #neededByDeath(
-    call: Call,
-    features: readonly string[],
-    contender: Contender,
-    lock: string,
-  ): Promise<readonly string[]> {
-    const dying = this.#dying(contender);
-    const known = this.#lockedBy(lock);
-    return neededByDeath(call, features, async (one) => {
-      const [own] = isSuspect(one, known) ? [] : await this.#run([one], dying, lock);
-      return own != null;
-    });
+  /** What a death needs, by calls that have a process of their own each. */
+  async #neededByDeath(death: Failure, features: readonly string[], contender: Contender): Promise<readonly string[]> {
+    const { kind } = death.mismatch;
+    const { caseTimeout_ms } = contender.runner.options;
+    const known = this.#lockedBy(lockOf(death.call, contender.name, death.mismatch));
+    const accepts = (one: Call) => !isSuspect(one, known);
+    const trial = new Trial(contender, this.#options.session.oracle, death, this.#over.signal, { accepts });
+    const isDeadly = async (one: Call) => (await trial.alone(one.case, [], caseTimeout_ms)) !== null;
+    try {
+      // A busy machine may be too slow once.
+      return await neededByDeath(
+        death.call,
+        features,
+        async (one) => (await isDeadly(one)) && (kind !== 'timeout' || (await isDeadly(one))),
+      );
+    } finally {
+      trial.close();
+    }
   }
 
   /** Whether a smallest case has values other than plain integers, and agrees where it has such. */
@@ -294,12 +299,8 @@ export class Findings {
   }
 
   #living(contender: Contender): Contender {
-    return contender.runner.benched ? this.#dying(contender) : contender;
-  }
-
-  /** The backend in a process that may die as often as it does. */
-  #dying(contender: Contender): Contender {
     const { launch, runner } = contender;
+    if (!runner.benched) return contender;
     const { caseTimeout_ms } = runner.options;
     const options = { caseTimeout_ms, maxDeaths: Number.POSITIVE_INFINITY, isolate: false };
     const revived = this.#revived.get(contender) ?? { ...contender, runner: new Runner(launch, options) };
@@ -367,7 +368,7 @@ export class Findings {
         needsItsValues: await this.#needsItsValues(smallest.call, contender, lock),
       };
     } else if (isDeath(smallest.mismatch) && smallest.before.length === 0 && !investigated.isCutOff) {
-      needs = { ...needs, features: await this.#neededByDeath(smallest.call, needs.features, contender, lock) };
+      needs = { ...needs, features: await this.#neededByDeath(smallest, needs.features, contender) };
     }
     const isCutOff = investigated.isCutOff || this.#over.signal.aborted;
     if (isCutOff) needs = { features: had(smallest), needsItsValues: false };

@@ -4,7 +4,7 @@ import { type Call, prepare } from '../operators/call.ts';
 import type { Spec } from '../semantics/semantics.ts';
 import { maxInline, spelledOut } from './plan.ts';
 
-/* Calls with another layer than a given one has, on data like its own. */
+/* Calls like a given one: with another layer, or with other data. */
 
 /** Small integers may hide a mistake: what is said to pass has passed with so many data. */
 const tries = 3;

@@ -134,57 +134,42 @@ export async function neededFeatures(
   }
 }
 
+/** What an output_padding takes one of. */
+const roomMakers = ['stride', 'dilation'];
+
 /**
- * The same of a death, where a run may cost a process. Shrinking has tried to do without each feature, but not to have another one instead
- * where there has to be one, as an output_padding takes a stride or a dilation. `dies`: whether a call dies so for another reason than what
- * is known.
+ * The same of a death, where each run may cost a process. Shrinking has taken away what can be taken away; but a death of an output_padding
+ * has a stride or a dilation that it would not need, since an output_padding takes one of them. So there is the other in its place: that
+ * has to kill as well, and not to kill without the output_padding. `dies`: whether a call dies so for another reason than what is known.
  */
 export async function neededByDeath(
   call: Call,
   features: readonly string[],
   dies: (one: Call) => Promise<boolean>,
 ): Promise<string[]> {
-  if (call.refusal !== null) return [...features];
-  const { operator } = call;
-  const own = operator.features(call.spec);
-  let { spec } = call;
-  let needed = [...features];
-  for (const feature of features) {
-    // With another one there may be less of something else: an output_padding that is beyond a dilation may not be beyond a stride.
-    const others = needed.filter((one) => one !== feature && !isMoreThan(one, feature));
-    const rest = others.filter((one) => !others.some((other) => isMoreThan(one, other)));
-    if (rest.length === 0) continue;
-    const hasAnother = (other: Spec) => {
-      const has = operator.features(other);
-      const isTried = has.every((one) => own.includes(one));
-      return !isTried && !has.includes(feature) && rest.every((one) => has.includes(one));
-    };
-    const lists = operator.otherwise(spec, feature).map((specs) => specs.filter(hasAnother));
-    const dead = await deadOfEach(lists.filter((specs) => specs.length > 0));
-    if (dead === null) continue;
-    spec = dead;
-    needed = needed.filter((one) => operator.features(dead).includes(one));
-  }
-  return needed;
-
-  /** The first layer that dies, where of each list one does. */
-  async function deadOfEach(lists: readonly (readonly Spec[])[]): Promise<Spec | null> {
-    let first: Spec | null = null;
-    for (const specs of lists) {
-      const dead = await firstDead(specs);
-      if (dead === null) return null;
-      first ??= dead;
-    }
-    return first;
-  }
-
-  async function firstDead(specs: readonly Spec[]): Promise<Spec | null> {
-    for (const other of specs) {
-      const [one] = withLayer(call, other, false);
-      if (await dies(one!)) return other;
-    }
-    return null;
-  }
+  const { operator, spec, refusal } = call;
+  const shown = 'output_padding';
+  const maker = roomMakers.find((one) => features.includes(one));
+  if (refusal !== null || maker === undefined || !features.includes(shown)) return [...features];
+  const own = operator.features(spec);
+  const isOfMaker = (one: string) => one === maker || isMoreThan(one, maker);
+  // An output_padding that is beyond a stride is not beyond a dilation.
+  const kept = own.filter((one) => features.includes(one) && !isOfMaker(one) && !isMoreThan(one, shown));
+  const lacks = (other: Spec, feature: string) => !operator.features(other).includes(feature);
+  const [other] = operator
+    .otherwise(spec, maker)
+    .flat()
+    .filter((one) => lacks(one, maker) && !kept.some((feature) => lacks(one, feature)));
+  if (other === undefined) return [...features];
+  const has = operator.features(other);
+  const makers = roomMakers.filter((one) => has.includes(one));
+  const [without] = [...operator.without(other, [shown]), ...operator.otherwise(other, shown).flat()].filter(
+    (one) => lacks(one, shown) && !makers.some((feature) => lacks(one, feature)),
+  );
+  const kills = (one: Spec) => dies(withLayer(call, one, false)[0]!);
+  if (without === undefined || !(await kills(other)) || (await kills(without))) return [...features];
+  // What the backend adds to the operator's features is not looked at.
+  return features.filter((one) => !own.includes(one) || has.includes(one));
 }
 
 /** Whether a feature is one of two ways to have several output channels: bugs of either are common, and may be beside each other. */
