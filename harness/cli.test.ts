@@ -97,10 +97,13 @@ function start(args: readonly string[], { cwd = folder, env = {}, npm = false }:
   return spawn('npm', [...(outside ? ['--prefix', root] : []), 'run', '-s', 'convdiff', '--', ...args], cwd, env);
 }
 
-interface Ran {
+interface Said {
   exit: number | undefined;
   out: string;
   err: string;
+}
+
+interface Ran extends Said {
   seconds: number;
 }
 
@@ -120,7 +123,7 @@ async function convdiff(args: readonly string[], options: Options = {}): Promise
 }
 
 /** Runs the command with each of these, all in one process: they have to end before anything starts. */
-async function inOneProcess(lists: readonly (readonly string[])[]): Promise<Omit<Ran, 'seconds'>[]> {
+async function inOneProcess(lists: readonly (readonly string[])[]): Promise<Said[]> {
   const fixture = join(root, 'harness/fixtures/in-one-process.mjs');
   const { exit, out, err } = await twoAtATime(() =>
     ended(spawn(process.execPath, [fixture, JSON.stringify(lists)], folder)),
@@ -251,7 +254,7 @@ afterAll(() => {
 });
 
 /** One clear message on standard error, with all of these in it, and nothing else anywhere. */
-function expectComplaint({ exit, out, err }: Omit<Ran, 'seconds'>, code: number, ...says: (string | RegExp)[]): void {
+function expectComplaint({ exit, out, err }: Said, code: number, ...says: (string | RegExp)[]): void {
   const lines = err.split('\n').filter((text) => text !== '(add --help for what there is)');
   for (const part of says) expect(lines[0]).toMatch(part);
   expect(err).not.toMatch(/^\s+at /m);
@@ -479,7 +482,7 @@ describe.concurrent('wrong usage says what is wrong and what there is', () => {
     ],
     ['unknown set-up step', ['setup', 'coffee'], '"coffee"', 'torch'],
   ];
-  let ran: Awaited<ReturnType<typeof inOneProcess>>;
+  let ran: Said[];
   beforeAll(async () => {
     ran = await inOneProcess(lines.map(([, args]) => args));
   }, 120_000);
@@ -559,7 +562,7 @@ describe.concurrent('a bad case file is named, with the place and what is wrong'
     change(draft);
     return write('bad.json', JSON.stringify(draft));
   });
-  let ran: Awaited<ReturnType<typeof inOneProcess>>;
+  let ran: Said[];
   beforeAll(async () => {
     ran = await inOneProcess(badFiles.map((file) => ['check', plain, file, '--backend', 'reference']));
   }, 120_000);

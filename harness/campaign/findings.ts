@@ -78,6 +78,11 @@ interface Looks {
   waiting: number;
 }
 
+/** Where it cannot be seen what a failure needs, it needs what it has. */
+function hadBy({ call, mismatch }: Failure, { name }: Contender): Needs {
+  return { features: withoutLacks(featuresOf(call, name, mismatch)), needsItsValues: false };
+}
+
 /** Whether such a failure can be seen again at once, in the process that runs. */
 function isRepeatable(kind: MismatchKind): boolean {
   return !isDeath({ kind }) && kind !== 'unstable';
@@ -271,6 +276,32 @@ export class Findings {
     });
   }
 
+  /** What a bug needs, by more runs of what is like its smallest case; what that has, where it takes other cases or chance to fail. */
+  async #needsOf(smallest: Failure, contender: Contender): Promise<Needs> {
+    const { call, mismatch, before } = smallest;
+    const had = hadBy(smallest, contender);
+    if (before.length > 0 || mismatch.kind === 'unstable') return had;
+    if (isDeath(mismatch)) return { ...had, features: await this.#neededByDeath(smallest, had.features, contender) };
+    const lock = lockOf(call, contender.name, mismatch);
+    const failingAnew = async (calls: readonly Call[], known: readonly Known[]) => {
+      const asked = calls.map((one) => ({ one, others: explanations(one, known) }));
+      const all = asked.flatMap(({ one, others }) => [one, ...others.flatMap((other) => other.calls)]);
+      const results = await this.#run(all, contender, lock);
+      const resultsByCall = new Map(all.map((one, i) => [one, results[i]!]));
+      const resultOf = (one: Call) => resultsByCall.get(one) ?? null;
+      return asked.flatMap(({ one, others }) => {
+        const own = resultOf(one);
+        const isKnown = own === null || others.some((other) => other.explains(own, resultOf));
+        return isKnown ? [] : [{ call: one, mismatch: own }];
+      });
+    };
+    const all = featuresOf(call, contender.name, mismatch);
+    return {
+      features: await neededFeatures(call, all, this.#lockedBy(lock), failingAnew),
+      needsItsValues: await this.#needsItsValues(call, contender, lock),
+    };
+  }
+
   /** What a death needs, by calls that have a process of their own each. */
   async #neededByDeath(death: Failure, features: readonly string[], contender: Contender): Promise<readonly string[]> {
     const { kind } = death.mismatch;
@@ -319,11 +350,9 @@ export class Findings {
     const isWhole = call === drawn.call;
     const asItStands: Failure = { call, mismatch, before: isWhole ? before.map((request) => request.case) : [] };
     const lock = lockOf(call, contender.name, mismatch);
-    const all = (failure: Failure) => featuresOf(failure.call, contender.name, failure.mismatch);
-    // Where it cannot be seen what it needs, it needs what it has.
-    const had = (failure: Failure) => withoutLacks(all(failure));
-    const raw = this.#counterexample(drawn, contender, asItStands, had(asItStands), false);
-    if (isLeaving) return this.#note(contender, raw, asItStands, { features: had(asItStands), needsItsValues: false });
+    const had = (failure: Failure) => hadBy(failure, contender);
+    const raw = this.#counterexample(drawn, contender, asItStands, had(asItStands).features, false);
+    if (isLeaving) return this.#note(contender, raw, asItStands, had(asItStands));
     onShrink(`what ${contender.name} does in ${call.case.op} (${mismatch.kind})`);
     const isUnsaved = !store.has(raw);
     const unshrunk = store.save(raw);
@@ -349,32 +378,12 @@ export class Findings {
         return known;
       }
     }
-    const failingAnew = async (calls: readonly Call[], known: readonly Known[]) => {
-      const asked = calls.map((one) => ({ one, others: explanations(one, known) }));
-      const all = asked.flatMap(({ one, others }) => [one, ...others.flatMap((other) => other.calls)]);
-      const results = await this.#run(all, contender, lock);
-      const resultsByCall = new Map(all.map((one, i) => [one, results[i]!]));
-      const resultOf = (one: Call) => resultsByCall.get(one) ?? null;
-      return asked.flatMap(({ one, others }) => {
-        const own = resultOf(one);
-        const isKnown = own === null || others.some((other) => other.explains(own, resultOf));
-        return isKnown ? [] : [{ call: one, mismatch: own }];
-      });
-    };
-    let needs: Needs = { features: had(smallest), needsItsValues: false };
-    if (isQuick) {
-      needs = {
-        features: await neededFeatures(smallest.call, all(smallest), this.#lockedBy(lock), failingAnew),
-        needsItsValues: await this.#needsItsValues(smallest.call, contender, lock),
-      };
-    } else if (isDeath(smallest.mismatch) && smallest.before.length === 0 && !investigated.isCutOff) {
-      needs = { ...needs, features: await this.#neededByDeath(smallest, needs.features, contender) };
-    }
+    const needs = investigated.isCutOff ? had(smallest) : await this.#needsOf(smallest, contender);
     const isCutOff = investigated.isCutOff || this.#over.signal.aborted;
-    if (isCutOff) needs = { features: had(smallest), needsItsValues: false };
+    const seen = isCutOff ? had(smallest) : needs;
     // What was cut off is shrunk to its end by a later night.
-    const counterexample = this.#counterexample(drawn, contender, smallest, needs.features, !isCutOff);
-    return this.#note(contender, counterexample, smallest, needs, unshrunk);
+    const counterexample = this.#counterexample(drawn, contender, smallest, seen.features, !isCutOff);
+    return this.#note(contender, counterexample, smallest, seen, unshrunk);
   }
 
   /**

@@ -155,21 +155,23 @@ export async function neededByDeath(
   const isOfMaker = (one: string) => one === maker || isMoreThan(one, maker);
   // An output_padding that is beyond a stride is not beyond a dilation.
   const kept = own.filter((one) => features.includes(one) && !isOfMaker(one) && !isMoreThan(one, shown));
-  const lacks = (other: Spec, feature: string) => !operator.features(other).includes(feature);
-  const [other] = operator
+  const has = (one: Spec, ...wanted: readonly string[]) => {
+    const its = operator.features(one);
+    return wanted.every((feature) => its.includes(feature));
+  };
+  const other = operator
     .otherwise(spec, maker)
     .flat()
-    .filter((one) => lacks(one, maker) && !kept.some((feature) => lacks(one, feature)));
+    .find((one) => !has(one, maker) && has(one, ...kept));
   if (other === undefined) return [...features];
-  const has = operator.features(other);
-  const makers = roomMakers.filter((one) => has.includes(one));
-  const [without] = [...operator.without(other, [shown]), ...operator.otherwise(other, shown).flat()].filter(
-    (one) => lacks(one, shown) && !makers.some((feature) => lacks(one, feature)),
+  const makers = roomMakers.filter((one) => has(other, one));
+  const without = [...operator.without(other, [shown]), ...operator.otherwise(other, shown).flat()].find(
+    (one) => !has(one, shown) && has(one, ...makers),
   );
   const kills = (one: Spec) => dies(withLayer(call, one, false)[0]!);
   if (without === undefined || !(await kills(other)) || (await kills(without))) return [...features];
   // What the backend adds to the operator's features is not looked at.
-  return features.filter((one) => !own.includes(one) || has.includes(one));
+  return features.filter((one) => !own.includes(one) || has(other, one));
 }
 
 /** Whether a feature is one of two ways to have several output channels: bugs of either are common, and may be beside each other. */
